@@ -1,0 +1,2 @@
+from .array import eager
+from .array.gpuarray import GpuArray

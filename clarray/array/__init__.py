@@ -1,0 +1,1 @@
+"""Floor 3: GpuArray and the eager evaluation of Ops."""

@@ -1,0 +1,264 @@
+"""Eager evaluation: an Op on arrays becomes a Plan, is bound to kernels once, and runs.
+
+The warm path is one dictionary hit on (op, layouts, params): it must stay short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clarray.codegen import elementwise
+from clarray.codegen.lowering import lower
+from clarray.core import dtypes
+from clarray.core.aval import Aval, broadcast_shapes, size_of
+from clarray.core.expr import Builder, Expr
+from clarray.core.layout import Layout, extent
+from clarray.core.movement import Astype, View, astype
+from clarray.core.op import Op, Ufunc, default_binder
+from clarray.device.context import Context
+from clarray.device.run import BoundPlan
+from clarray.errors import ClarrayError
+
+from .convert import to_array
+from .gpuarray import GpuArray
+
+WEAK = (int, float, complex, bool)
+
+
+def bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
+    """What an Op does on arrays and host values: `evaluate`, into `out=` where that is given."""
+    if params and (out := params.pop("out", None)) is not None:
+        return evaluate_into(op, operands, params, out)
+    return evaluate(op, operands, params)
+
+
+GpuArray._bind = staticmethod(bind)
+default_binder.append(bind)
+
+
+def evaluate(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """Enqueue `op` and return its result, in new memory; the work may still be running.
+
+    Operands are arrays of one context, Python scalars (weak) and NumPy scalars, which become kernel
+    arguments, and anything `asarray` takes.
+    """
+    key: list[Any] = [op]
+    arrays: list[GpuArray] = []
+    scalars: list[Any] = []
+    for x in operands:
+        cls = type(x)
+        if cls is GpuArray:
+            key.append(x.layout)
+            arrays.append(x)
+        elif cls in WEAK:
+            key.append(cls)
+            scalars.append(x)
+        elif isinstance(x, np.generic):
+            key.append(x.dtype)
+            scalars.append(x)
+        else:
+            return evaluate(op, _uploaded(operands), params)
+    if not arrays or (scalars and not isinstance(op, Ufunc)):
+        return evaluate(op, _uploaded(operands, scalars_too=True), params)
+    if params:
+        key.extend(params.items())
+    context = arrays[0].block.context
+    bound = context.plans.get(tuple(key))
+    if bound is None:
+        check_contexts(op.name, arrays)
+        if isinstance(op, View):
+            return view(op, arrays, params)
+        bound = _bound(context, op, key[1 : 1 + len(operands)], params)
+        context.remember(tuple(key), bound)
+    elif len(arrays) > 1:
+        check_contexts(op.name, arrays)
+    try:
+        return run(bound, arrays, scalars)
+    except OverflowError:
+        return evaluate(op, _compared_exactly(op, operands), params)
+
+
+def run(bound: BoundPlan, arrays: Sequence[GpuArray], scalars: Sequence[Any] = ()) -> Any:
+    """Run a bound plan into new memory."""
+    memory = bound.context.memory
+    results = [GpuArray(layout, 0, memory.allocate(layout.nbytes)) for layout in bound.outputs]
+    if bound.launchers:
+        operands = [*results, *arrays]
+        bound.run([x.block for x in operands], [x.offset // x.layout.dtype.itemsize for x in operands], scalars)
+    return results[0] if len(results) == 1 else tuple(results)
+
+
+def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], out: GpuArray) -> GpuArray:
+    """Write the result into `out`, which may be a view and may overlap the operands."""
+    if not isinstance(out, GpuArray):
+        raise TypeError(f"{op.name}(): out has to be a GpuArray, {type(out).__name__} came")
+    context = out.block.context
+    operands = [x if isinstance(x, GpuArray | np.generic) or type(x) in WEAK else to_array(x, None, context) for x in operands]
+    arrays = [x for x in operands if type(x) is GpuArray]
+    scalars = [x for x in operands if type(x) is not GpuArray]
+    check_contexts(op.name, [out, *arrays])
+    described = [_described(x) for x in operands]
+    (aval,) = op.infer([_aval(x) for x in described], params, context.traits.fp64)
+    _check_destination(op, aval, out)
+    same = any(x.layout is out.layout and x.offset == out.offset and x.block is out.block for x in arrays)
+    touching = [x for x in arrays if may_share_memory(x, out)]
+    elementwise_op = isinstance(op, Ufunc | Astype)
+    if same and elementwise_op and all(x.layout is out.layout and x.offset == out.offset for x in touching):
+        touching = []
+    if touching or not elementwise_op or not (arrays or op is astype):
+        result = evaluate(op, operands, params)
+        return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
+    key = (op, "into", out.layout, same, *described, *params.items())
+    bound = context.plans.get(key)
+    if bound is None:
+        bound = _bound(context, op, described, params, out.layout, same)
+        context.remember(key, bound)
+    if bound.launchers:
+        everything = [out, *arrays]
+        bound.run([x.block for x in everything], [x.start for x in everything], scalars)
+    return out
+
+
+def _check_destination(op: Op, aval: Aval, out: GpuArray) -> None:
+    """ValueError or TypeError where a result does not fit `out`."""
+    if not out.layout.writable:
+        raise ValueError(f"{op.name}(): the destination of shape {out.shape} is a broadcast view and cannot be written to")
+    shape = aval.shape
+    while op is astype and len(shape) > len(out.shape) and shape[0] == 1:  # NumPy's assignment drops them
+        shape = shape[1:]
+    if broadcast_shapes([shape, out.shape], op.name) != out.shape:
+        raise ValueError(f"could not broadcast a result of shape {aval.shape} into an array of shape {out.shape}")
+    if op is not astype and not np.can_cast(aval.dtype, out.dtype, "same_kind"):
+        raise TypeError(
+            f"{op.name}(): a {aval.dtype.name} result cannot be stored in {out.dtype.name} without loss; "
+            f"cast with astype() or store in an array of its dtype"
+        )
+
+
+def assign(target: GpuArray, value: Any) -> None:
+    """target[...] = value: broadcast, converted, safe where they overlap."""
+    if not isinstance(value, GpuArray) and type(value) not in WEAK:
+        host = np.asarray(value) if not isinstance(value, np.generic) else value
+        value = host[()] if host.ndim == 0 else to_array(host.astype(target.dtype, copy=False), None, target.context)
+    if isinstance(value, np.generic):
+        value = value.astype(target.dtype)
+    if isinstance(value, GpuArray) and value.ndim > target.ndim and set(value.shape[: value.ndim - target.ndim]) == {1}:
+        value = value.reshape(value.shape[value.ndim - target.ndim :])
+    if type(value) in WEAK:
+        value = _checked_scalar(value, target.dtype)
+    evaluate_into(astype, (value,), {"dtype": target.dtype}, target)
+
+
+GpuArray._fill = staticmethod(assign)
+
+
+def _checked_scalar(value: Any, dtype: np.dtype[Any]) -> Any:
+    """A Python scalar as NumPy converts it for this dtype, or the error it would raise."""
+    if isinstance(value, complex) and dtype.kind != "c":
+        raise TypeError(f"a complex value cannot be assigned to an array of {dtype.name}; take .real")
+    return np.full((), value, dtype)[()]
+
+
+def compute(context: Context, body: Expr, shape: tuple[int, ...], scalars: Sequence[Any] = ()) -> GpuArray:
+    """A new C-ordered array whose elements are `body` of their index: how arrays are created."""
+    key = (body, shape)
+    bound = context.plans.get(key)
+    if bound is None:
+        layout = Layout.of(body.dtypes[0], shape)
+        bound = BoundPlan(context, elementwise.lower(body, [layout], [], context.traits))
+        context.remember(key, bound)
+    return run(bound, [], scalars)  # type: ignore[no-any-return]
+
+
+def filled(context: Context, shape: tuple[int, ...], value: Any, dtype: Any) -> GpuArray:
+    """A new array of one value."""
+    builder = Builder()
+    return compute(context, builder.build([builder.scalar(0, np.dtype(dtype))]), shape, [value])
+
+
+def view(op: View, arrays: Sequence[GpuArray], params: Mapping[str, Any]) -> GpuArray:
+    """The view of the first array that a View describes, of a copy where strides cannot express it."""
+    x = arrays[0]
+    found = op.view([a.layout for a in arrays], params)
+    if found is None:
+        x = astype(x, dtype=x.dtype, order="C")
+        found = op.view([x.layout, *(a.layout for a in arrays[1:])], params)
+        assert found is not None
+    layout, further = found
+    return GpuArray(layout, x.offset + further, x.block, x)
+
+
+def may_share_memory(a: GpuArray, b: GpuArray) -> bool:
+    """Whether the bytes between the first and last element of both arrays overlap."""
+    if a.block is not b.block:
+        return False
+    (a0, a1), (b0, b1) = (extent(x.shape, x.strides, x.itemsize) for x in (a, b))
+    return a.offset + a0 < b.offset + b1 and b.offset + b0 < a.offset + a1
+
+
+def check_contexts(who: str, arrays: Sequence[GpuArray]) -> None:
+    """ValueError where arrays live on different devices."""
+    context = arrays[0].block.context
+    for x in arrays:
+        if x.block.context is not context:
+            raise ValueError(
+                f"{who}(): arrays are on different devices, {context.name!r} and {x.block.context.name!r}; "
+                f"move one with transfer()"
+            )
+
+
+def _bound(
+    context: Context, op: Op, operands: Sequence[Any], params: Mapping[str, Any], out: Layout | None = None, aliased: bool = False
+) -> BoundPlan:
+    """Lower and build; an error says which operation failed on what."""
+    for aval in op.infer([_aval(x) for x in operands], params, context.traits.fp64):
+        size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
+    plan = lower(op, operands, params, context.traits, out, aliased)
+    if not context.traits.fp64 and any(launch.spec.fp64 for launch in plan.launches):
+        raise TypeError(
+            f"{op.name}({', '.join(map(_named, operands))}) needs fp64, which {context.device} "
+            f"({context.device.hardware}) has not; use float32"
+        )
+    try:
+        return BoundPlan(context, plan)
+    except ClarrayError as error:
+        error.add_note(f"in {op.name}({', '.join(map(_named, operands))}) on {context.device!r}")
+        raise
+
+
+def _uploaded(operands: Sequence[Any], scalars_too: bool = False) -> list[Any]:
+    """Host values as arrays, in the context of the arrays among them."""
+    context = next((x.block.context for x in operands if type(x) is GpuArray), None)
+    return [
+        x if type(x) is GpuArray or (type(x) in WEAK or isinstance(x, np.generic)) and not scalars_too else to_array(x, None, context)
+        for x in operands
+    ]
+
+
+def _compared_exactly(op: Op, operands: Sequence[Any]) -> list[Any]:
+    """A comparison with a Python integer that the array's dtype cannot hold is exact, as NumPy's."""
+    if not (isinstance(op, Ufunc) and op.result == "bool"):
+        names = ", ".join(x.dtype.name if isinstance(x, GpuArray) else repr(x) for x in operands)
+        raise OverflowError(f"{op.name}({names}): a Python integer is out of bounds for the array's dtype")
+    return [(np.int64(x) if -(2**63) <= x < 2**63 else np.float64(x)) if type(x) is int else x for x in operands]
+
+
+def _described(x: Any) -> Any:
+    """What a plan's key holds of an operand: its layout, dtype, or Python type."""
+    return x.layout if type(x) is GpuArray else x.dtype if isinstance(x, np.generic) else type(x)
+
+
+def _aval(x: Any) -> Aval:
+    if isinstance(x, Layout):
+        return Aval(x.shape, x.dtype)
+    if isinstance(x, np.dtype):
+        return Aval((), x)
+    return Aval((), dtypes.promote((x,)), x)
+
+
+def _named(x: Any) -> str:
+    """An operand in an error message: float32[3, 4], or the type of a scalar."""
+    return f"{x.dtype.name}{list(x.shape)}" if isinstance(x, Layout) else getattr(x, "name", getattr(x, "__name__", str(x)))

@@ -1,0 +1,160 @@
+"""Lowering of an Expr over broadcast operands to one kernel.
+
+Axes are put in memory order and merged first, so that most work is a single flat axis. A CPU's
+work-item walks one contiguous chunk with an inner loop that its compiler vectorizes (measured on PoCL:
+30 GB/s, against 13 with a work-item an element); a GPU's strides over the grid so that neighbours
+read neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from clarray.core import dtypes, expr
+from clarray.core.expr import Expr
+from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, ordered_strides, permute
+from clarray.core.traits import Traits
+
+from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+
+CHUNK = 4096  # elements below which a CPU's work-item is not worth its launch
+GROUP = 256  # work-items of a GPU's group
+GROUPS_PER_UNIT = 32
+
+
+@dataclass(frozen=True)
+class Operand:
+    """An array a kernel reads or writes; `inner` is its stride along the innermost axis: 0, 1 or "s"."""
+
+    name: str
+    row: dtypes.DType
+    inner: int | str
+    written: bool = False
+
+    def at(self, index: str) -> str:
+        """C text of the element `index` steps along the innermost axis."""
+        position = {0: "0", 1: index}.get(self.inner, f"{index} * {self.name}_inner")  # type: ignore[arg-type]
+        return f"{self.name}[{position}]"
+
+    @property
+    def qualifier(self) -> str:
+        """The C type of the memory."""
+        return f"global {'' if self.written else 'const '}{self.row.storage} *"
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """The Spec of `elementwise.mako`."""
+
+    template: ClassVar[str] = "elementwise"
+
+    expr: Expr
+    operands: tuple[Operand, ...]  # results, then loads
+    rank: int
+    walk: str  # "chunk" (CPU) or "grid" (GPU)
+    wide: bool
+    aliased: bool  # a result is also an operand, element by element
+
+    @property
+    def fp64(self) -> bool:
+        return self.expr.fp64
+
+    @property
+    def restrict(self) -> str:
+        """The qualifier of pointers: none where a result shares memory with an operand."""
+        return "" if self.aliased else "restrict"
+
+    @property
+    def scalars(self) -> list[tuple[str, str]]:
+        """C type and name of each scalar argument."""
+        found = self.expr.leaves("scalar")
+        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """The statements of one element."""
+        results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
+        lines, names = self.expr.body({k: x.at("i") for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)})
+        stores = [f"{x.at('i')} = {expr.stored(name, x.row)};" for x, name in zip(results, names, strict=True)]
+        return lines + tuple(stores)
+
+    @property
+    def indices(self) -> list[int]:
+        """The axes whose index the Expr uses; then axes are neither merged nor moved."""
+        return sorted(self.expr.leaves("index"))
+
+
+def result_layouts(body: Expr, shape: tuple[int, ...], inputs: Sequence[Layout]) -> tuple[Layout, ...]:
+    """Layouts of fresh results: NumPy's 'K' order, that of the operands."""
+    if all(x.c_contiguous and x.shape == shape for x in inputs):
+        return tuple(Layout.of(d, shape) for d in body.dtypes)
+    order = memory_order(shape, [broadcast_strides(x.shape, x.elements, shape) for x in inputs])
+    strides = ordered_strides(shape, order)
+    return tuple(Layout.of(d, shape, tuple(s * d.itemsize for s in strides)) for d in body.dtypes)
+
+
+def lower(
+    body: Expr, outputs: Sequence[Layout], inputs: Sequence[Layout], traits: Traits, aliased: bool = False
+) -> Plan:
+    """The Plan of one kernel that computes `body` into `outputs`.
+
+    `inputs[k]` is the operand of load k; inputs broadcast to the outputs' shape. `aliased` tells that
+    an output is, element by element, also an input.
+    """
+    shape = outputs[0].shape
+    plan_outputs = tuple(outputs)
+    if 0 in shape:
+        return Plan(plan_outputs, ())
+    loads = sorted(body.leaves("load"))
+    layouts = [*outputs, *(inputs[k] for k in loads)]
+    strides = [broadcast_strides(x.shape, x.elements, shape) for x in layouts]
+    sizes, strides = _normalize(shape, strides, bool(body.leaves("index")))
+    rank = len(sizes)
+    numbers = [*range(len(outputs)), *(len(outputs) + k for k in loads)]
+    names = [f"o{k}" for k in range(len(outputs))] + [f"x{k}" for k in loads]
+    operands = tuple(
+        Operand(name, dtypes.DTYPES[x.dtype], s[-1] if s[-1] in (0, 1) else "s", k < len(outputs))
+        for k, (name, x, s) in enumerate(zip(names, layouts, strides, strict=True))
+    )
+    wide = is_wide(layouts, traits.kind)
+    spec = Elementwise(body, operands, rank, "chunk" if traits.kind == "cpu" else "grid", wide, aliased)
+    total = 1
+    for n in sizes:
+        total *= n
+    index = "int64" if wide else "int32"
+    arguments: list[Argument] = []
+    for number in numbers:
+        arguments += [Buffer(number), Offset(number)]
+    found = body.leaves("scalar")
+    arguments += [Scalar(k, found[k]) for k in sorted(found)]
+    arguments.append(Value(total, index))
+    if spec.walk == "chunk":
+        chunk = round_up(max(CHUNK, ceil_div(total, 4 * traits.compute_units)), 64)
+        arguments.append(Value(chunk, index))
+        global_size, local_size = (ceil_div(total, chunk),), (1,)
+    else:
+        local = min(GROUP, traits.max_work_group)
+        groups = min(ceil_div(total, local), GROUPS_PER_UNIT * max(traits.compute_units, 8))
+        global_size, local_size = (groups * local,), (local,)
+    arguments += [Value(n, index) for n in reversed(sizes)]
+    for operand, s in zip(operands, strides, strict=True):
+        if operand.inner == "s":
+            arguments.append(Value(s[-1], index))
+        arguments += [Value(step, index) for step in reversed(s[:-1])]
+    return Plan(plan_outputs, (Launch(spec, tuple(arguments), global_size, local_size),))
+
+
+def _normalize(
+    shape: tuple[int, ...], strides: list[Strides], keep_axes: bool
+) -> tuple[tuple[int, ...], list[Strides]]:
+    """Axes in the order of memory and merged, at least one of them."""
+    if keep_axes:
+        sizes, merged = shape, tuple(strides)
+    else:
+        order = memory_order(shape, strides)
+        sizes, merged = merge(permute(shape, order), [permute(s, order) for s in strides])
+    if not sizes:
+        return (1,), [(1,) if k == 0 else (0,) for k in range(len(strides))]
+    return sizes, list(merged)

@@ -1,0 +1,342 @@
+"""Lowering of a reduction with a fused map to one kernel, or two where one row needs many hands.
+
+Kept and reduced axes are merged apart. A work-item owns some results and one part of the reduced
+range; where there are several parts they leave their states in scratch memory and a second launch of
+the same template joins them. On a CPU a state has lanes, so that its compiler vectorizes: along the
+reduced axis where that is the innermost in memory, else along the kept one. A floating sum is folded
+every 16 steps into a second and a third level, so that rounding errors grow as in a pairwise sum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from clarray.core import dtypes, expr
+from clarray.core.dtypes import NumpyDType
+from clarray.core.expr import Expr
+from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, permute
+from clarray.core.op import Reduction
+from clarray.core.traits import Traits
+
+from .elementwise import Operand
+from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+
+FOLD = 16  # steps between two folds of a cascade, at every level
+LANES = 16  # accumulators along a reduced axis
+BLOCK = 128  # results a CPU's work-item makes side by side
+PART = LANES * FOLD**3  # elements of one part: what three levels of folds take in
+SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
+ITEMS_PER_UNIT = 1024  # work-items a GPU wants
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """The Spec of `reduce.mako`. A stage is "whole", "first" (writes states) or "last" (reads them)."""
+
+    template: ClassVar[str] = "reduce"
+
+    op: Reduction
+    expr: Expr  # the row's operands, in the dtype it computes in; in the last stage the state's fields
+    kind: str  # the kind letter that selects the row's code
+    accumulator: NumpyDType
+    out: NumpyDType
+    inputs: tuple[Operand, ...]
+    stage: str
+    kept_rank: int
+    reduced_rank: int
+    along: str  # where lanes lie: "reduced" or "kept"
+    lanes: int
+    walk: str  # "chunk" (CPU) or "grid" (GPU)
+    wide: bool
+
+    @property
+    def fp64(self) -> bool:
+        return self.expr.fp64 or any(dtypes.DTYPES[d].is_double for d in (*self.fields, self.out))
+
+    @property
+    def fields(self) -> tuple[NumpyDType, ...]:
+        """The dtypes of the state."""
+        return state_dtypes(self.op, self.accumulator)
+
+    @property
+    def ctypes(self) -> tuple[str, ...]:
+        """The C types of the state."""
+        return tuple(dtypes.DTYPES[d].ctype for d in self.fields)
+
+    @property
+    def cascade(self) -> bool:
+        """Whether partial sums are folded through levels."""
+        return self.op.cascade and self.fields[0].kind in "fc"
+
+    @property
+    def levels(self) -> int:
+        """Levels of accumulators."""
+        return 3 if self.cascade else 1
+
+    @property
+    def fold(self) -> int:
+        """Steps between two folds."""
+        return FOLD
+
+    @property
+    def scalars(self) -> list[tuple[str, str]]:
+        """C type and name of each scalar argument."""
+        found = self.expr.leaves("scalar")
+        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
+
+    @property
+    def results(self) -> list[tuple[str, str]]:
+        """Storage type and name of each buffer written: the result, or the state's fields."""
+        if self.stage == "first":
+            return [(dtypes.DTYPES[d].ctype, f"o{k}") for k, d in enumerate(self.fields)]
+        return [(dtypes.DTYPES[self.out].storage, "o0")]
+
+    @property
+    def real_out(self) -> str:
+        """The C type of `count` and `correction`."""
+        return dtypes.DTYPES[self.out].real_ctype if self.out.kind in "fc" else "long"
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """The state of no elements."""
+        return tuple(self._fill(code) for code in self.op.identity[self.kind])
+
+    def element(self, index: str) -> tuple[list[str], list[str]]:
+        """Statements for one element, and the C text of the state it makes."""
+        loads = sorted(self.expr.leaves("load"))
+        lines, names = self.expr.body({k: x.at(index) for k, x in zip(loads, self.inputs, strict=True)})
+        if self.stage == "last":
+            return list(lines), list(names)
+        values = dict(zip(self.op.letters, names, strict=True))
+        return list(lines), [replace_words(self._fill(code), values) for code in self.op.map[self.kind]]
+
+    def combine(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
+        """Statements that join state `b` into the variables `a`."""
+        names = {f"a{k}": x for k, x in enumerate(a)} | {f"b{k}": x for k, x in enumerate(b)}
+        texts = [replace_words(self._fill(code), names) for code in self.op.combine[self.kind]]
+        if len(texts) == 1:
+            return [f"{a[0]} = {texts[0]};"]
+        joined = [f"const {t} joined{k} = {text};" for k, (t, text) in enumerate(zip(self.ctypes, texts, strict=True))]
+        return ["{", *joined, *(f"{x} = joined{k};" for k, x in enumerate(a)), "}"]
+
+    def finished(self, a: Sequence[str]) -> str:
+        """C text of what is stored of a state."""
+        (code,) = self.op.finish[self.kind]
+        text = replace_words(self._fill(code), {f"a{k}": x for k, x in enumerate(a)})
+        return expr.stored(f"({dtypes.DTYPES[self.out].ctype})({text})", dtypes.DTYPES[self.out])
+
+    def _fill(self, code: str) -> str:
+        row = dtypes.DTYPES[self.fields[0]]
+        low, high = extremes(row)
+        holes = {"{S}": row.ctype, "{R}": row.real_ctype, "{T}": dtypes.DTYPES[self.out].ctype, "{MIN}": low, "{MAX}": high}
+        for hole, text in holes.items():
+            code = code.replace(hole, text)
+        return code
+
+
+def replace_words(code: str, names: Mapping[str, str]) -> str:
+    """`code` with whole identifiers replaced."""
+    return re.sub(r"\b[A-Za-z_]\w*\b", lambda m: names.get(m[0], m[0]), code)
+
+
+def state_dtypes(op: Reduction, accumulator: NumpyDType) -> tuple[NumpyDType, ...]:
+    """The dtypes of a state's fields."""
+    named = {"acc": accumulator, "real": dtypes.real(accumulator), "index": np.dtype("int64")}
+    return tuple(named.get(field) or np.dtype(field) for field in op.state)
+
+
+def extremes(row: dtypes.DType) -> tuple[str, str]:
+    """C text of the least and the greatest value of a dtype."""
+    if row.kind == "f":
+        return expr.literal(-np.inf, row), expr.literal(np.inf, row)
+    if row.kind in "iu":
+        info = np.iinfo(row.numpy)
+        return expr.literal(info.min, row), expr.literal(info.max, row)
+    return "0", "1"
+
+
+@dataclass(frozen=True)
+class Walk:
+    """Merged extents, and each operand's strides along them."""
+
+    kept: tuple[int, ...]
+    reduced: tuple[int, ...]
+    kept_steps: tuple[Strides, ...]  # result first, then inputs
+    reduced_steps: tuple[Strides, ...]  # inputs
+
+
+def lower(
+    op: Reduction,
+    body: Expr,
+    out: Layout,
+    inputs: Sequence[Layout],
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    accumulator: NumpyDType,
+    traits: Traits,
+    correction: float = 0,
+) -> Plan:
+    """The Plan that reduces `body` over `axes` of `shape` into `out`.
+
+    `body` makes the row's operands, already in the dtypes that the row computes in; `inputs[k]` is the
+    operand of load k and broadcasts to `shape`. `out` has the kept axes, with or without the reduced ones.
+    """
+    if out.size == 0:
+        return Plan((out,), ())
+    loads = sorted(body.leaves("load"))
+    walk = _walk(out, [inputs[k] for k in loads], shape, axes, in_order="index" in op.state)
+    wide = is_wide([out, *inputs], traits.kind) or prod(shape) >= 2**31
+    kind = body.nodes[body.outputs[0]].dtype.kind
+    make = _Maker(op, kind, accumulator, out.dtype, traits, wide, prod(walk.reduced), correction)
+    numbers = [1 + k for k in loads]
+    rows = [dtypes.DTYPES[inputs[k].dtype] for k in loads]
+    names = [f"x{k}" for k in loads]
+    parts = make.parts(walk)
+    if parts == 1:
+        return Plan((out,), (make.launch("whole", body, walk, [0], numbers, rows, names, 1),))
+    kept = prod(walk.kept)
+    fields = state_dtypes(op, accumulator)
+    first_scratch = 1 + len(inputs)
+    scratch = [first_scratch + k for k in range(len(fields))]
+    first = make.launch("first", body, walk, scratch, numbers, rows, names, parts)
+    joined = Walk(walk.kept, (parts,), (walk.kept_steps[0], *[flat_steps(walk.kept)] * len(fields)), ((kept,),) * len(fields))
+    builder = expr.Builder()
+    state = builder.build([builder.load(k, d) for k, d in enumerate(fields)])
+    state_rows = [dtypes.DTYPES[d] for d in fields]
+    last = make.launch("last", state, joined, [0], scratch, state_rows, [f"x{k}" for k in range(len(fields))], 1)
+    sizes = tuple(parts * kept * np.dtype(row.numpy if row.name != "float16" else "float32").itemsize for row in state_rows)
+    return Plan((out,), (first, last), sizes)
+
+
+def flat_steps(sizes: tuple[int, ...]) -> Strides:
+    """Strides of merged axes in an array without gaps."""
+    return tuple(prod(sizes[k + 1 :]) for k in range(len(sizes)))
+
+
+def _walk(out: Layout, inputs: Sequence[Layout], shape: tuple[int, ...], axes: tuple[int, ...], in_order: bool) -> Walk:
+    strides = [broadcast_strides(x.shape, x.elements, shape) for x in inputs]
+    kept = [a for a in range(len(shape)) if a not in axes]
+    out_steps = [out.elements[a] for a in kept] if len(out.shape) == len(shape) else list(out.elements)
+    kept_shape, reduced_shape = permute(shape, kept), permute(shape, axes)
+    kept_steps = [tuple(out_steps), *(permute(s, kept) for s in strides)]
+    reduced_steps = [permute(s, axes) for s in strides]
+    order = memory_order(kept_shape, [*kept_steps[1:], kept_steps[0]])
+    kept_sizes, kept_merged = merge(permute(kept_shape, order), [permute(s, order) for s in kept_steps])
+    if not in_order:
+        order = memory_order(reduced_shape, reduced_steps)
+        reduced_shape, reduced_steps = permute(reduced_shape, order), [permute(s, order) for s in reduced_steps]
+    reduced_sizes, reduced_merged = merge(reduced_shape, reduced_steps)
+    if not kept_sizes:
+        kept_sizes, kept_merged = (1,), ((1,), *((0,) for _ in inputs))
+    if not reduced_sizes:
+        reduced_sizes, reduced_merged = (prod(reduced_shape),), tuple((0,) for _ in inputs)
+    return Walk(kept_sizes, reduced_sizes, kept_merged, reduced_merged)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """What the launches of one reduction have in common."""
+
+    op: Reduction
+    kind: str
+    accumulator: NumpyDType
+    out: NumpyDType
+    traits: Traits
+    wide: bool
+    count: int
+    correction: float
+
+    @property
+    def walk(self) -> str:
+        return "chunk" if self.traits.kind == "cpu" else "grid"
+
+    def along(self, walk: Walk) -> str:
+        """Lanes lie along whichever side has the smaller stride in the first input that moves."""
+        for kept, reduced in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
+            near = abs(kept[-1]) if walk.kept[-1] > 1 else 0
+            if near or reduced[-1]:
+                return "kept" if near and (near < abs(reduced[-1]) or not reduced[-1]) else "reduced"
+        return "reduced"
+
+    def parts(self, walk: Walk) -> int:
+        """Into how many parts the reduced range is cut."""
+        kept, reduced = prod(walk.kept), prod(walk.reduced)
+        if self.walk == "grid":
+            wanted = ITEMS_PER_UNIT * max(self.traits.compute_units, 8)
+            if kept >= wanted and self.along(walk) == "kept" or reduced <= 32:
+                return 1
+            return min(max(32, ceil_div(wanted, kept)), ceil_div(reduced, 16), 4096)
+        wanted = 4 * self.traits.compute_units
+        if self.along(walk) == "reduced":
+            hands = ceil_div(wanted, kept) if kept * reduced > 4 * SMALL else 1
+            return max(ceil_div(reduced, PART), min(hands, ceil_div(reduced, SMALL)), 1)
+        blocks = prod(walk.kept[:-1]) * ceil_div(walk.kept[-1], BLOCK)
+        if blocks >= wanted or kept * reduced <= 4 * SMALL:
+            return 1
+        return min(ceil_div(wanted, blocks), ceil_div(reduced, 64))
+
+    def launch(
+        self,
+        stage: str,
+        body: Expr,
+        walk: Walk,
+        results: Sequence[int],
+        numbers: Sequence[int],
+        rows: Sequence[dtypes.DType],
+        names: Sequence[str],
+        parts: int,
+    ) -> Launch:
+        """One launch; `numbers` are the operands that `names` stand for."""
+        along = self.along(walk)
+        lanes = 1 if self.walk == "grid" else BLOCK if along == "kept" else LANES
+        inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
+        if stage == "last":  # states lie in memory as they are in registers
+            rows = [dtypes.NAMES["float32"] if row.name == "float16" else row for row in rows]
+        inputs = tuple(
+            Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)
+        )
+        spec = Reduce(
+            self.op, body, self.kind, self.accumulator, self.out, inputs, stage,
+            len(walk.kept), len(walk.reduced), along, lanes, self.walk, self.wide,
+        )  # fmt: skip
+        width = lanes if along == "kept" else 1
+        blocks = ceil_div(walk.kept[-1], width)
+        items = prod(walk.kept[:-1]) * blocks
+        reduced = prod(walk.reduced)
+        per_part = ceil_div(reduced, parts)
+        if self.walk == "chunk":
+            enough = ceil_div(SMALL, max(per_part * width, 1))
+            span = max(1, min(ceil_div(items, 4 * self.traits.compute_units), max(enough, ceil_div(items, 4096))))
+            global_size, local_size = (ceil_div(items, span), parts), (1, 1)
+        else:
+            span = 1
+            local = min(256, self.traits.max_work_group)
+            group = (1, local) if parts >= local else (local // 32, 32) if parts > 1 else (local, 1)
+            global_size = (round_up(items, group[0]), round_up(parts, group[1]))
+            local_size = group
+            global_size, local_size = global_size[::-1], local_size[::-1]
+        index = "int64" if self.wide else "int32"
+        arguments: list[Argument] = []
+        for number in results:
+            arguments += [Buffer(number), Offset(number)]
+        for number in numbers:
+            arguments += [Buffer(number), Offset(number)]
+        scalars = body.leaves("scalar")
+        arguments += [Scalar(k, scalars[k]) for k in sorted(scalars)]
+        arguments += [Value(v, index) for v in (items, span, blocks, reduced, per_part, parts)]
+        arguments += [Value(n, index) for n in reversed(walk.kept)]
+        arguments += [Value(n, index) for n in reversed(walk.reduced)]
+        arguments += [Value(step, index) for step in reversed(walk.kept_steps[0])]
+        for kept, red in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
+            arguments += [Value(step, index) for step in reversed(kept)]
+            arguments += [Value(step, index) for step in reversed(red)]
+        real: Any = dtypes.real(self.out).name if self.out.kind in "fc" else "int64"
+        real = "float32" if real == "float16" else real
+        arguments += [Value(self.count, real), Value(self.correction, real)]
+        return Launch(spec, tuple(arguments), global_size, local_size)

@@ -1,0 +1,1 @@
+"""Floor 0: facts about dtypes, operations, layouts and devices; no OpenCL."""

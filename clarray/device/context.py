@@ -1,0 +1,93 @@
+"""Context: a device at work: one in-order queue, memory, programs, and the cache of bound plans."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections import OrderedDict
+from typing import Any
+from weakref import WeakSet
+
+import pyopencl as cl
+
+from clarray.config import config
+from clarray.core.traits import Traits
+from clarray.errors import DeviceError
+
+from .memory import Memory
+from .probe import probe
+from .program import Programs
+from .select import Device
+
+PLANS = 4096  # bound plans kept; the least recently made goes first
+
+_live: WeakSet[Context] = WeakSet()
+
+
+class Context:
+    """A started device. Arrays belong to one; work in it runs in the order in which it was asked for."""
+
+    def __init__(self, device: Device, name: str) -> None:
+        self.device = device
+        self.name = name
+        try:
+            self.cl = cl.Context([device.cl])
+            self.queue = cl.CommandQueue(self.cl)
+        except cl.Error as error:
+            raise DeviceError(f"{device!r} does not start: {error}") from error
+        self.lock = threading.RLock()
+        self.traits: Traits = probe(self.cl, self.queue, device.cl)
+        self.maps = self.traits.unified and self.traits.kind != "cpu"
+        self.memory = Memory(self)
+        self.programs = Programs(self)
+        self.plans: OrderedDict[Any, Any] = OrderedDict()
+        self.pending: list[tuple[Any, ...]] = []  # (event, what must live until it is done)
+        self.last_event: Any = None
+        limit = config.gpuarray.memory_limit
+        if limit:
+            self.memory.limit = int(limit)
+        _live.add(self)
+
+    def wait(self, event: Any) -> None:
+        """Return when `event` is done; a failure on the device is raised here."""
+        try:
+            event.wait()
+        except cl.Error as error:
+            raise DeviceError(f"work on {self.device!r} failed: {error}") from error
+
+    def synchronize(self) -> None:
+        """Return when everything enqueued so far is done."""
+        try:
+            self.queue.finish()
+        except cl.Error as error:
+            raise DeviceError(f"work on {self.device!r} failed: {error}") from error
+        self.pending.clear()
+
+    def poll(self) -> None:
+        """Let go of host memory whose commands are done."""
+        complete = cl.command_execution_status.COMPLETE
+        self.pending = [p for p in self.pending if p[0].command_execution_status > complete]
+
+    def remember(self, key: Any, plan: Any) -> None:
+        """Keep a bound plan for the next call with the same key."""
+        self.plans[key] = plan
+        if len(self.plans) > PLANS:
+            self.plans.popitem(last=False)
+
+    def __repr__(self) -> str:
+        return f"<Context {self.name!r} on {self.device!r}>"
+
+
+def _finish_all() -> None:
+    """At exit: work in flight ends before the objects it uses are destroyed."""
+    for context in list(_live):
+        try:
+            context.queue.finish()
+        except cl.Error:  # the driver is going away too; there is nobody left to tell
+            continue
+        context.plans.clear()
+        context.programs.clear()
+        context.pending.clear()
+
+
+atexit.register(_finish_all)

@@ -1,0 +1,63 @@
+"""What is known of a driver and cannot be asked: a table of names and reasons."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quirk:
+    """One row: the platforms and driver versions (regular expressions) it holds for."""
+
+    name: str
+    platform: str
+    reason: str
+    driver: str = ""
+
+
+QUIRKS = (
+    Quirk(
+        "builtins_not_inlined",
+        "Portable Computing Language",
+        "vload, fma, exp become calls: 9 times slower in a matrix product; use operators, "
+        "pointers to vectors and inline math",
+        driver=r"^3\.0",
+    ),
+    Quirk(
+        "slow_small_copy",
+        "Portable Computing Language",
+        "a copy through the queue wakes a thread: 35 us for a few bytes",
+    ),
+    Quirk(
+        "fill_buffer_broken_large",
+        "NVIDIA",
+        "very large enqueueFillBuffer writes wrong values; fill with a kernel",
+    ),
+    Quirk(
+        "half_unadvertised",
+        "NVIDIA",
+        "half arithmetic may build although cl_khr_fp16 is not listed; try it",
+    ),
+    Quirk("inline_ptx", "NVIDIA", "__asm__ volatile takes PTX"),
+    Quirk("finish_spins", "NVIDIA", "clFinish keeps a host core busy"),
+    Quirk(
+        "pageable_copy_blocks",
+        "NVIDIA",
+        "a copy from ordinary host memory waits; pinned memory is twice as fast",
+    ),
+    Quirk(
+        "simulator",
+        "Oclgrind",
+        "thousands of times slower than hardware: try nothing for speed's sake",
+    ),
+)
+
+
+def quirks_of(platform: str, driver_version: str) -> frozenset[str]:
+    """The names of the rows that hold for a platform and a driver."""
+    return frozenset(
+        quirk.name
+        for quirk in QUIRKS
+        if re.search(quirk.platform, platform) and re.search(quirk.driver, driver_version)
+    )
