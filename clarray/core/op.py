@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -56,7 +56,11 @@ class Op:
         return f"<{type(self).__name__.lower()} {self.name}>"
 
     def __reduce__(self) -> Any:
-        return (Op.registry.__getitem__, (self.name,)) if Op.registry.get(self.name) is self else super().__reduce__()
+        return (_registered, (self.name,)) if Op.registry.get(self.name) is self else super().__reduce__()
+
+
+def _registered(name: str) -> Op:
+    return Op.registry[name]
 
 
 class Ufunc(Op):
@@ -146,7 +150,7 @@ def _weak_type(dtype: NumpyDType) -> type:
     return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[dtype.kind]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _resolve(op: Ufunc, operands: tuple[NumpyDType | type, ...], fp64: bool) -> tuple[tuple[NumpyDType, ...], NumpyDType]:
     values = operands[1:] if op.condition else operands
     common = dtypes.promote(values)
@@ -264,7 +268,7 @@ def _fields(code: Any, category: str) -> dict[str, tuple[str, ...]]:
     return {k: (c,) if isinstance(c, str) else tuple(c) for k, c in by_kind.items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def _resolve_reduction(
     op: Reduction, operand: NumpyDType, dtype: NumpyDType | None, fp64: bool
 ) -> tuple[NumpyDType, NumpyDType]:

@@ -31,8 +31,11 @@ def _operator(op: Op | str) -> Method:
     """`x <op> other`; an Op that is given by name is looked up when it is called."""
 
     def operator(self: Any, other: Any) -> Any:
+        if type(other) is type(self) and known:  # the warm path
+            return self._bind(op, (self, other), {})
         return _find(op)(self, other) if _mix(self, other) else NotImplemented
 
+    known = isinstance(op, Op)
     return operator
 
 

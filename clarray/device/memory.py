@@ -30,14 +30,16 @@ class Block:
 
     __slots__ = ("__weakref__", "buffer", "context", "event", "host", "mapping", "nbytes", "shared")
 
-    def __init__(self, context: Context, buffer: Any, nbytes: int) -> None:
+    def __init__(
+        self, context: Context, buffer: Any, nbytes: int, host: np.ndarray[Any, Any] | None = None, shared: bool = False
+    ) -> None:
         self.context = context
         self.buffer = buffer
         self.nbytes = nbytes
+        self.host = host  # the bytes, where they are a NumPy array's
+        self.shared = shared
         self.event: Any = None
-        self.host: np.ndarray[Any, Any] | None = None  # the bytes, where they are a NumPy array's
         self.mapping: np.ndarray[Any, Any] | None = None
-        self.shared = False
 
     def wait(self) -> None:
         """Return when the last write into this block is done and, if shared, the host can see it."""
@@ -78,9 +80,7 @@ class HostBlock(Block):
     __slots__ = ()
 
     def __init__(self, context: Context, buffer: Any, host: np.ndarray[Any, Any], shared: bool) -> None:
-        super().__init__(context, buffer, host.nbytes)
-        self.host = host
-        self.shared = shared
+        super().__init__(context, buffer, host.nbytes, host, shared)
         if shared:
             self.map()
 

@@ -128,6 +128,11 @@ static OVERLOAD ${C} complex_exp(${C} x)
     return exp(x.x) * (${C})(cosine, sine);
 }
 
+static OVERLOAD ${C} complex_exp2(${C} x)
+{
+    return complex_exp(x * ${ln2});
+}
+
 static OVERLOAD ${C} complex_expm1(${C} x)
 {
     if (x.y == 0)

@@ -90,7 +90,9 @@ sign: Ufunc = ufunc(
     {"i": "(x > 0) - (x < 0)", "u": "x != 0", "f": "x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x", "c": "complex_sign(x)"},
     NUMERIC, refuses_bool="a bool has no sign", doc="-1, 0 or 1; of complex numbers x / |x|",
 )  # fmt: skip
-signbit = ufunc("signbit", "x", "signbit(x)", REAL_FLOATING, result="bool", doc="whether the sign bit is set: of -0.0, True")
+signbit = ufunc(
+    "signbit", "x", "signbit(x)", REAL_FLOATING, result="bool", doc="whether the sign bit is set: of -0.0, True"
+)
 copysign = ufunc(
     "copysign", "x y", "copysign(x, y)", REAL_FLOATING,
     grad=lambda g, out, x, y: (where(equal(signbit(x), signbit(y)), g, -g), None), doc="x with the sign of y",

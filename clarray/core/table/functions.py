@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from math import log as _log
-from math import pi, sqrt as _sqrt
+from math import pi
+from math import sqrt as _sqrt
 from typing import Any
 
 from ..dtypes import FLOATING, NUMERIC, REAL_FLOATING
@@ -25,7 +26,7 @@ def _function(name: str, category: str = FLOATING, **row: Any) -> Ufunc:
 
 exp = _function("exp", grad=lambda g, out, x: (g * out,), doc="e to the power x")
 expm1 = _function("expm1", grad=lambda g, out, x: (g * (out + 1),), doc="exp(x) - 1, right for small x")
-exp2 = _function("exp2", REAL_FLOATING, grad=lambda g, out, x: (g * out * LN2,), doc="2 to the power x")
+exp2 = _function("exp2", grad=lambda g, out, x: (g * out * LN2,), doc="2 to the power x")
 log = _function("log", grad=lambda g, out, x: (g / x,), domain=POSITIVE, doc="the natural logarithm")
 pow: Ufunc = ufunc(
     "pow", "x y", {"iu": "integer_pow(x, y)", "f": "pow(x, y)", "c": "complex_pow(x, y)"}, NUMERIC,
@@ -35,7 +36,9 @@ pow: Ufunc = ufunc(
     ),
     domain=(POSITIVE, SMALL), ulp=16, doc="x to the power y; integers wrap, and negative powers of them are 0",
 )  # fmt: skip
-log1p = _function("log1p", grad=lambda g, out, x: (g / (1 + x),), domain=(-0.9, 10.0), doc="log(1 + x), right for small x")
+log1p = _function(
+    "log1p", grad=lambda g, out, x: (g / (1 + x),), domain=(-0.9, 10.0), doc="log(1 + x), right for small x"
+)
 log2 = _function("log2", grad=lambda g, out, x: (g / (x * LN2),), domain=POSITIVE, doc="the logarithm to base 2")
 log10 = _function("log10", grad=lambda g, out, x: (g / (x * LN10),), domain=POSITIVE, doc="the logarithm to base 10")
 logaddexp = ufunc(
@@ -55,12 +58,19 @@ atan2 = ufunc(
 )  # fmt: skip
 sinh = _function("sinh", grad=lambda g, out, x: (g * cosh(x),), doc="the hyperbolic sine")
 cosh: Ufunc = _function("cosh", grad=lambda g, out, x: (g * sinh(x),), doc="the hyperbolic cosine")
-tanh = _function("tanh", grad=lambda g, out, x: (g * (1 - out * out),), domain=SMALL, ulp=5, doc="the hyperbolic tangent")
+tanh = _function(
+    "tanh", grad=lambda g, out, x: (g * (1 - out * out),), domain=SMALL, ulp=5, doc="the hyperbolic tangent"
+)
 asinh = _function("asinh", grad=lambda g, out, x: (g / sqrt(x * x + 1),), doc="the inverse hyperbolic sine")
 acosh = _function(
-    "acosh", grad=lambda g, out, x: (g / (sqrt(x - 1) * sqrt(x + 1)),), domain=(1.1, 10.0), doc="the inverse hyperbolic cosine"
+    "acosh",
+    grad=lambda g, out, x: (g / (sqrt(x - 1) * sqrt(x + 1)),),
+    domain=(1.1, 10.0),
+    doc="the inverse hyperbolic cosine",
 )
-atanh = _function("atanh", grad=lambda g, out, x: (g / (1 - x * x),), domain=UNIT, ulp=5, doc="the inverse hyperbolic tangent")
+atanh = _function(
+    "atanh", grad=lambda g, out, x: (g / (1 - x * x),), domain=UNIT, ulp=5, doc="the inverse hyperbolic tangent"
+)
 
 erf = _function(
     "erf", REAL_FLOATING, grad=lambda g, out, x: (g * (2 / _sqrt(pi)) * exp(-square(x)),),

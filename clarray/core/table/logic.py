@@ -10,7 +10,13 @@ equal = ufunc(
     "equal", "x y", {"biuf": "x == y", "c": "x.x == y.x && x.y == y.y"}, ANY, result="bool", commutes=True, doc="x == y"
 )
 not_equal = ufunc(
-    "not_equal", "x y", {"biuf": "x != y", "c": "x.x != y.x || x.y != y.y"}, ANY, result="bool", commutes=True, doc="x != y"
+    "not_equal",
+    "x y",
+    {"biuf": "x != y", "c": "x.x != y.x || x.y != y.y"},
+    ANY,
+    result="bool",
+    commutes=True,
+    doc="x != y",
 )
 less = ufunc("less", "x y", "x < y", REAL_OR_BOOL, result="bool", doc="x < y")
 less_equal = ufunc("less_equal", "x y", "x <= y", REAL_OR_BOOL, result="bool", doc="x <= y")
@@ -46,9 +52,16 @@ bitwise_right_shift = ufunc(
     domain=((-10.0, 10.0), (0.0, 9.0)), doc="x >> y; 0 or -1 where y is at least the width",
 )  # fmt: skip
 
-isnan = ufunc("isnan", "x", {"biuf": "x != x", "c": "complex_isnan(x)"}, ANY, result="bool", doc="whether x is not a number")
+isnan = ufunc(
+    "isnan", "x", {"biuf": "x != x", "c": "complex_isnan(x)"}, ANY, result="bool", doc="whether x is not a number"
+)
 isinf = ufunc(
-    "isinf", "x", {"biu": "x != x", "f": "isinf(x)", "c": "complex_isinf(x)"}, ANY, result="bool", doc="whether x is infinite"
+    "isinf",
+    "x",
+    {"biu": "x != x", "f": "isinf(x)", "c": "complex_isinf(x)"},
+    ANY,
+    result="bool",
+    doc="whether x is infinite",
 )
 isfinite = ufunc(
     "isfinite", "x", {"biu": "x == x", "f": "isfinite(x)", "c": "isfinite(x.x) && isfinite(x.y)"}, ANY,
@@ -70,5 +83,10 @@ conj: Ufunc = ufunc(
     grad=lambda g, out, x: (conj(g),), doc="the complex conjugate",
 )  # fmt: skip
 angle = ufunc(
-    "angle", "x", {"f": "atan2(({R})0, x)", "c": "complex_angle(x)"}, NUMERIC, result="real", doc="the argument, in radians"
+    "angle",
+    "x",
+    {"f": "atan2(({R})0, x)", "c": "complex_angle(x)"},
+    NUMERIC,
+    result="real",
+    doc="the argument, in radians",
 )
