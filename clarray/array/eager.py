@@ -79,7 +79,7 @@ def evaluate(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
         check_contexts(op.name, arrays)
         if isinstance(op, View):
             return view(op, arrays, params)
-        bound = _bound(context, op, key[1 : 1 + len(operands)], params)
+        bound = bound_plan(context, op, key[1 : 1 + len(operands)], params)
         context.remember(tuple(key), bound)
     elif len(arrays) > 1:
         check_contexts(op.name, arrays)
@@ -120,7 +120,7 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     key = (op, "into", out.layout, same, *described, *params.items())
     bound = context.plans.get(key)
     if bound is None:
-        bound = _bound(context, op, described, params, out.layout, same)
+        bound = bound_plan(context, op, described, params, out.layout, same)
         context.remember(key, bound)
     if bound.launchers:
         everything = [out, *arrays]
@@ -216,7 +216,7 @@ def check_contexts(who: str, arrays: Sequence[GpuArray]) -> None:
             )
 
 
-def _bound(
+def bound_plan(
     context: Context, op: Op, operands: Sequence[Any], params: Mapping[str, Any], out: Layout | None = None, aliased: bool = False
 ) -> BoundPlan:
     """Lower and build; an error says which operation failed on what."""

@@ -333,15 +333,17 @@ class GpuArray(ArrayOperators):
     def __getitem__(self, index: Any) -> GpuArray:
         if movement.is_basic(index):
             return movement.slice_(self, index=movement.freeze(index))  # type: ignore[no-any-return]
-        return indexing.get(self, index)  # type: ignore[no-any-return]
+        return self._get(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         if movement.is_basic(index):
             self._fill(movement.slice_(self, index=movement.freeze(index)), value)
         else:
-            indexing.put(self, index, value)
+            self._put(self, index, value)
 
     _fill: Callable[[GpuArray, Any], None]  # target[...] = value, set by eager.py
+    _get: Callable[[GpuArray, Any], GpuArray]  # with arrays as indices, set by indexing.py
+    _put: Callable[[GpuArray, Any, Any], None]
 
     def _assign(self, op: Any, other: Any) -> GpuArray:
         return op(self, other, out=self)  # type: ignore[no-any-return]

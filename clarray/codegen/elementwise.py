@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 from clarray.core import dtypes, expr
@@ -22,6 +23,8 @@ from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_di
 CHUNK = 4096  # elements below which a CPU's work-item is not worth its launch
 GROUP = 256  # work-items of a GPU's group
 GROUPS_PER_UNIT = 32
+TILE = 16  # rows and columns of a tile: a cache line of float32
+BLOCK = 512  # columns of a strip of tiles that a CPU's work-item makes by itself
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,11 @@ class Operand:
 
     def at(self, index: str) -> str:
         """C text of the element `index` steps along the innermost axis."""
-        position = {0: "0", 1: index}.get(self.inner, f"{index} * {self.name}_inner")  # type: ignore[arg-type]
-        return f"{self.name}[{position}]"
+        return f"{self.name}[{self.position(index)}]"
+
+    def position(self, index: str) -> str:
+        """C text of that element's distance from the first of its row."""
+        return {0: "0", 1: index}.get(self.inner, f"{index} * {self.name}_inner")  # type: ignore[arg-type]
 
     @property
     def qualifier(self) -> str:
@@ -86,6 +92,59 @@ class Elementwise:
         return sorted(self.expr.leaves("index"))
 
 
+@dataclass(frozen=True)
+class Tiled:
+    """The Spec of `tiled.mako`: operands in different memory orders meet in tiles that hold `staged` ones."""
+
+    template: ClassVar[str] = "tiled"
+
+    expr: Expr
+    operands: tuple[Operand, ...]
+    staged: tuple[str, ...]  # operands that lie along the other axis
+    rank: int
+    alone: bool  # a work-item makes a strip of tiles by itself (CPU), else a group makes one tile
+    wide: bool
+    aliased: bool
+
+    @property
+    def fp64(self) -> bool:
+        return self.expr.fp64
+
+    @property
+    def tile(self) -> int:
+        """Rows and columns of a tile."""
+        return TILE
+
+    @property
+    def block(self) -> int:
+        """Columns of a strip of tiles that a work-item makes by itself."""
+        return BLOCK
+
+    scalars = Elementwise.scalars
+    restrict = Elementwise.restrict
+
+    @property
+    def loads(self) -> tuple[Operand, ...]:
+        """The operands read through tiles."""
+        return tuple(x for x in self.operands if x.name in self.staged)
+
+    @property
+    def direct(self) -> tuple[Operand, ...]:
+        """The operands read and written where they are."""
+        return tuple(x for x in self.operands if x.name not in self.staged)
+
+    @property
+    def body(self) -> tuple[str, ...]:
+        """The statements of the element at row r and column c of a tile."""
+        results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
+        reads = {k: self._at(x) for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)}
+        lines, names = self.expr.body(reads)
+        return lines + tuple(f"{self._at(x)} = {expr.stored(n, x.row)};" for x, n in zip(results, names, strict=True))
+
+    def _at(self, x: Operand) -> str:
+        return f"{x.name}_tile[c][r]" if x.name in self.staged else x.at("c")
+
+
 def result_layouts(body: Expr, shape: tuple[int, ...], inputs: Sequence[Layout]) -> tuple[Layout, ...]:
     """Layouts of fresh results: NumPy's 'K' order, that of the operands."""
     if all(x.c_contiguous and x.shape == shape for x in inputs):
@@ -110,7 +169,7 @@ def lower(
     loads = sorted(body.leaves("load"))
     layouts = [*outputs, *(inputs[k] for k in loads)]
     strides = [broadcast_strides(x.shape, x.elements, shape) for x in layouts]
-    sizes, strides = _normalize(shape, strides, bool(body.leaves("index")))
+    sizes, strides = normalize(shape, strides, bool(body.leaves("index")))
     rank = len(sizes)
     numbers = [*range(len(outputs)), *(len(outputs) + k for k in loads)]
     names = [f"o{k}" for k in range(len(outputs))] + [f"x{k}" for k in loads]
@@ -118,17 +177,32 @@ def lower(
         Operand(name, dtypes.DTYPES[x.dtype], s[-1] if s[-1] in (0, 1) else "s", k < len(outputs))
         for k, (name, x, s) in enumerate(zip(names, layouts, strides, strict=True))
     )
-    wide = is_wide(layouts, traits.kind)
-    spec = Elementwise(body, operands, rank, "chunk" if traits.kind == "cpu" else "grid", wide, aliased)
-    total = 1
-    for n in sizes:
-        total *= n
-    index = "int64" if wide else "int32"
+    spec = Elementwise(body, operands, rank, walk_of(traits), is_wide(layouts, traits.kind), aliased)
+    found = body.leaves("scalar")
+    scalars = [Scalar(k, found[k]) for k in sorted(found)]
+    return Plan(plan_outputs, (launch(spec, numbers, scalars, sizes, strides, traits),))
+
+
+def walk_of(traits: Traits) -> str:
+    """How work-items share the elements on this device."""
+    return "chunk" if traits.kind == "cpu" else "grid"
+
+
+def launch(
+    spec: Elementwise,
+    numbers: Sequence[int],
+    scalars: Sequence[Argument],
+    sizes: tuple[int, ...],
+    strides: Sequence[Strides],
+    traits: Traits,
+) -> Launch:
+    """The launch of `spec` over merged axes; `numbers` and `strides` are those of its operands."""
+    total = prod(sizes)
+    index = "int64" if spec.wide else "int32"
     arguments: list[Argument] = []
     for number in numbers:
         arguments += [Buffer(number), Offset(number)]
-    found = body.leaves("scalar")
-    arguments += [Scalar(k, found[k]) for k in sorted(found)]
+    arguments += scalars
     arguments.append(Value(total, index))
     if spec.walk == "chunk":
         chunk = round_up(max(CHUNK, ceil_div(total, 4 * traits.compute_units)), 64)
@@ -139,14 +213,14 @@ def lower(
         groups = min(ceil_div(total, local), GROUPS_PER_UNIT * max(traits.compute_units, 8))
         global_size, local_size = (groups * local,), (local,)
     arguments += [Value(n, index) for n in reversed(sizes)]
-    for operand, s in zip(operands, strides, strict=True):
+    for operand, s in zip(spec.operands, strides, strict=True):
         if operand.inner == "s":
             arguments.append(Value(s[-1], index))
         arguments += [Value(step, index) for step in reversed(s[:-1])]
-    return Plan(plan_outputs, (Launch(spec, tuple(arguments), global_size, local_size),))
+    return Launch(spec, tuple(arguments), global_size, local_size)
 
 
-def _normalize(
+def normalize(
     shape: tuple[int, ...], strides: list[Strides], keep_axes: bool
 ) -> tuple[tuple[int, ...], list[Strides]]:
     """Axes in the order of memory and merged, at least one of them."""

@@ -132,12 +132,16 @@ class Reduce:
         return expr.stored(f"({dtypes.DTYPES[self.out].ctype})({text})", dtypes.DTYPES[self.out])
 
     def _fill(self, code: str) -> str:
-        row = dtypes.DTYPES[self.fields[0]]
-        low, high = extremes(row)
-        holes = {"{S}": row.ctype, "{R}": row.real_ctype, "{T}": dtypes.DTYPES[self.out].ctype, "{MIN}": low, "{MAX}": high}
-        for hole, text in holes.items():
-            code = code.replace(hole, text)
-        return code
+        return fill(code, dtypes.DTYPES[self.fields[0]], dtypes.DTYPES[self.out])
+
+
+def fill(code: str, state: dtypes.DType, out: dtypes.DType) -> str:
+    """A row's code with its holes filled, for a first field and a result of these dtypes."""
+    low, high = extremes(state)
+    holes = {"{S}": state.ctype, "{R}": state.real_ctype, "{T}": out.ctype, "{MIN}": low, "{MAX}": high}
+    for hole, text in holes.items():
+        code = code.replace(hole, text)
+    return code
 
 
 def replace_words(code: str, names: Mapping[str, str]) -> str:
@@ -331,7 +335,7 @@ class _Maker:
         arguments += [Scalar(k, scalars[k]) for k in sorted(scalars)]
         arguments += [Value(v, index) for v in (items, span, blocks, reduced, per_part, parts)]
         arguments += [Value(n, index) for n in reversed(walk.kept)]
-        arguments += [Value(n, index) for n in reversed(walk.reduced)]
+        arguments += [Value(max(n, 1), index) for n in reversed(walk.reduced)]  # kernels divide by extents
         arguments += [Value(step, index) for step in reversed(walk.kept_steps[0])]
         for kept, red in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
             arguments += [Value(step, index) for step in reversed(kept)]

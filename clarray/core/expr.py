@@ -7,7 +7,7 @@ the element's index along an axis. Nothing here recurses: a DAG may be thousands
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -127,6 +127,16 @@ class Builder:
     def call(self, op: Ufunc, args: Sequence[int], loop: Sequence[NumpyDType], out: NumpyDType) -> int:
         """A row applied to values, each converted to the dtype it is computed in."""
         return self.add(Node("call", out, op, tuple(self.cast(a, d) for a, d in zip(args, loop, strict=True))))
+
+    def splice(self, body: Expr, loads: Mapping[int, int]) -> list[int]:
+        """The numbers of another Expr's results, its nodes added here with `loads[k]` for its load k."""
+        numbers: list[int] = []
+        for node in body.nodes:
+            if node.kind == "load" and node.payload in loads:
+                numbers.append(self.cast(loads[node.payload], node.dtype))
+            else:
+                numbers.append(self.add(node._replace(args=tuple(numbers[a] for a in node.args))))
+        return [numbers[k] for k in body.outputs]
 
     def build(self, outputs: Sequence[int]) -> Expr:
         """The Expr with these results, without the nodes that no result needs."""

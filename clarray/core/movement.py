@@ -98,6 +98,8 @@ class Reshape(View):
 class ReshapeLike(View):
     """The first operand in the shape of the second, which has the same size."""
 
+    shape_only = (1,)
+
     def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
         return _without_copy(x, fill_extent(x.shape, layouts[1].shape))
 
@@ -126,6 +128,8 @@ class BroadcastTo(View):
 
 class BroadcastLike(View):
     """The first operand stretched to the shape of the second."""
+
+    shape_only = (1,)
 
     def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
         return np.broadcast_to(x, layouts[1].shape)
@@ -163,6 +167,7 @@ class Unslice(Op):
     """Zeros like the second operand, but the first where `index` points: the gradient of Slice."""
 
     name = "unslice"
+    shape_only = (1,)
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         return (Aval(avals[1].shape, avals[0].dtype),)

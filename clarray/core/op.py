@@ -38,6 +38,7 @@ class Op:
     name: str
     nout: int = 1
     doc: str = ""
+    shape_only: tuple[int, ...] = ()  # operands of which only the shape matters, so that they need not be computed
     registry: ClassVar[dict[str, Op]] = {}
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
@@ -115,7 +116,9 @@ class Ufunc(Op):
     def __doc__(self) -> str:  # type: ignore[override]
         return f"{self.name}({', '.join(self.letters)}): {self.doc}"
 
-    def resolve(self, operands: tuple[NumpyDType | type, ...], fp64: bool = True) -> tuple[tuple[NumpyDType, ...], NumpyDType]:
+    def resolve(
+        self, operands: tuple[NumpyDType | type, ...], fp64: bool = True
+    ) -> tuple[tuple[NumpyDType, ...], NumpyDType]:
         """The dtypes in which operands are computed, and the result's."""
         return _resolve(self, operands, fp64)
 
@@ -151,7 +154,9 @@ def _weak_type(dtype: NumpyDType) -> type:
 
 
 @cache
-def _resolve(op: Ufunc, operands: tuple[NumpyDType | type, ...], fp64: bool) -> tuple[tuple[NumpyDType, ...], NumpyDType]:
+def _resolve(
+    op: Ufunc, operands: tuple[NumpyDType | type, ...], fp64: bool
+) -> tuple[tuple[NumpyDType, ...], NumpyDType]:
     values = operands[1:] if op.condition else operands
     common = dtypes.promote(values)
     explicit64 = any(isinstance(d, np.dtype) and d in (np.dtype("float64"), np.dtype("complex128")) for d in values)
@@ -230,7 +235,9 @@ class Reduction(Op):
         self.domain = domain
         self.doc = doc
 
-    def resolve(self, operand: NumpyDType, dtype: NumpyDType | None = None, fp64: bool = True) -> tuple[NumpyDType, NumpyDType]:
+    def resolve(
+        self, operand: NumpyDType, dtype: NumpyDType | None = None, fp64: bool = True
+    ) -> tuple[NumpyDType, NumpyDType]:
         """The accumulator's dtype and the result's, for an operand and an explicit `dtype=`."""
         return _resolve_reduction(self, operand, dtype, fp64)
 
@@ -240,7 +247,8 @@ class Reduction(Op):
         if self.one_axis and len(axes) not in (1, x.ndim):
             raise TypeError(f"{self.name}() takes one axis or None, {params.get('axis')!r} came")
         if not self.empty and any(x.shape[a] == 0 for a in axes):
-            raise ValueError(f"{self.name}() of an empty axis has no value: shape {x.shape}, axis {params.get('axis')!r}")
+            which = f"shape {x.shape}, axis {params.get('axis')!r}"
+            raise ValueError(f"{self.name}() of an empty axis has no value: {which}")
         _, out = self.resolve(x.dtype, params.get("dtype"), fp64)
         keepdims = params.get("keepdims", False)
         shape = tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes)

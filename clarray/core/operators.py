@@ -16,6 +16,7 @@ from . import ops
 from .op import Op
 
 Method = Callable[[Any, Any], Any]
+PYTHON_SCALARS = (float, int, bool, complex)
 HOST_TYPES = (bool, int, float, complex, np.generic, np.ndarray, list, tuple)
 
 
@@ -31,7 +32,7 @@ def _operator(op: Op | str) -> Method:
     """`x <op> other`; an Op that is given by name is looked up when it is called."""
 
     def operator(self: Any, other: Any) -> Any:
-        if type(other) is type(self) and known:  # the warm path
+        if known and (type(other) is type(self) or type(other) in PYTHON_SCALARS):  # the warm path
             return self._bind(op, (self, other), {})
         return _find(op)(self, other) if _mix(self, other) else NotImplemented
 

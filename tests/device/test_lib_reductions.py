@@ -22,7 +22,7 @@ def text_of(code, op, acc, out, x="x"):
     kind = acc.kind
     state = field_rows(op, acc)
     low = {"f": "-INFINITY", "b": "0", "u": "0", "i": expr.literal(np.iinfo(acc.numpy).min, acc) if kind == "i" else ""}
-    high = {"f": "INFINITY", "b": "1"}.get(kind) or (kind != "c" and expr.literal(np.iinfo(acc.numpy).max, acc)) or ""
+    high = {"f": "INFINITY", "b": "1"}.get(kind) or (expr.literal(np.iinfo(acc.numpy).max, acc) if kind in "iu" else "")
     holes = {"{S}": state[0].ctype, "{R}": acc.real_ctype, "{T}": out.ctype, "{MIN}": low.get(kind, ""), "{MAX}": high}
     for hole, text in holes.items():
         code = code.replace(hole, text)
@@ -35,7 +35,18 @@ def field_rows(op, acc):
 
 
 def loops(op, fp64):
-    for name in ["bool", "int8", "int64", "uint8", "uint64", "float16", "float32", "float64", "complex64", "complex128"]:
+    for name in [
+        "bool",
+        "int8",
+        "int64",
+        "uint8",
+        "uint64",
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ]:
         row = dtypes.NAMES[name]
         if row.kind in op.category and (fp64 or not row.is_double):
             acc, out = map(dtypes.row, op.resolve(row.numpy, fp64=fp64))
@@ -61,7 +72,8 @@ def kernel(op, row, acc, out):
         }}"""
     mean = f"const {acc.ctype} m = {expr.cast('mean[0]', acc, acc)};" if "m" in op.letters else ""
     return f"""
-kernel void {op.name}_{row.name}(global const {row.storage} *data, global const {acc.ctype} *mean, global {out.storage} *result)
+kernel void {op.name}_{row.name}(
+    global const {row.storage} *data, global const {acc.ctype} *mean, global {out.storage} *result)
 {{
     const long size = {LENGTH};
     const {out.real_ctype} count = size, correction = 1;

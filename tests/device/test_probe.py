@@ -1,20 +1,18 @@
 """What the probe finds is what the device does, and a driver that boasts is found out."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pyopencl as cl
 import pytest
+from selection import chosen_devices
 
 from clarray.device import probe as module
 from clarray.device.probe import probe, vendor_of
 from clarray.device.quirks import QUIRKS, quirks_of
-from clarray.device.select import list_devices, resolve
 from clarray.errors import DeviceError
 
-NAMED = os.environ.get("CLARRAY_TEST_DEVICES", "")
-DEVICES = [resolve(word) for word in NAMED.split(",")] if NAMED else list_devices()
+DEVICES = chosen_devices()
 
 
 @pytest.fixture(params=DEVICES, ids=lambda x: f"{x.name} {x.hardware}", scope="module")

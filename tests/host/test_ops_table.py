@@ -13,9 +13,24 @@ from clarray.core import dtypes, ops
 from clarray.core.aval import Aval
 from clarray.core.op import Op, Ufunc
 
-STANDARD = ["abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift", "bitwise_invert", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos", "cosh", "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "imag", "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal", "positive", "pow", "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt", "subtract", "tan", "tanh", "trunc", "where"]
-BEYOND = ["erf", "erfinv", "erfc", "gamma", "lgamma", "expit", "logit", "rsqrt", "cbrt", "exp2", "deg2rad", "rad2deg", "fmod", "angle", "digamma"]
-STATISTICAL = ["sum", "prod", "max", "min", "mean", "var", "any", "all", "argmax", "argmin", "count_nonzero", "logsumexp"]
+# fmt: off
+STANDARD = [
+    "abs", "acos", "acosh", "add", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_left_shift",
+    "bitwise_invert", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "ceil", "clip", "conj", "copysign", "cos",
+    "cosh", "divide", "equal", "exp", "expm1", "floor", "floor_divide", "greater", "greater_equal", "hypot", "imag",
+    "isfinite", "isinf", "isnan", "less", "less_equal", "log", "log1p", "log2", "log10", "logaddexp", "logical_and",
+    "logical_not", "logical_or", "logical_xor", "maximum", "minimum", "multiply", "negative", "nextafter", "not_equal",
+    "positive", "pow", "real", "reciprocal", "remainder", "round", "sign", "signbit", "sin", "sinh", "square", "sqrt",
+    "subtract", "tan", "tanh", "trunc", "where",
+]
+BEYOND = [
+    "erf", "erfinv", "erfc", "gamma", "lgamma", "digamma", "expit", "logit", "rsqrt", "cbrt", "exp2", "deg2rad",
+    "rad2deg", "fmod", "angle",
+]
+STATISTICAL = [
+    "sum", "prod", "max", "min", "mean", "var", "any", "all", "argmax", "argmin", "count_nonzero", "logsumexp",
+]
+# fmt: on
 
 # NumPy orders complex numbers and knows no dtype rule for these; the standard does.
 ORDERED = ["less", "less_equal", "greater", "greater_equal", "maximum", "minimum", "clip"]
@@ -30,16 +45,19 @@ def test_every_name_is_a_row():
     assert not set(STANDARD + BEYOND) - set(ops.UFUNCS)
     assert not set(STATISTICAL) - set(ops.REDUCTIONS)
     for name, op in (ops.UFUNCS | ops.REDUCTIONS).items():
-        assert op.name == name and Op.registry[name] is op and getattr(ops, name) is op
+        assert op.name == name
+        assert Op.registry[name] is op
+        assert getattr(ops, name) is op
         assert pickle.loads(pickle.dumps(op)) is op
 
 
 @operation
 def test_row_is_well_formed(op):
-    assert op.doc and op.code
+    assert op.doc
+    assert op.code
     for kind, code in op.code.items():
         words = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", code))
-        assert set(op.letters) <= words or (op.name, kind) in {("imag", k) for k in "biuf"}, (kind, code)
+        assert set(op.letters) <= words or code in ("0", "1"), (kind, code)
         assert not re.search(r"\d\.\d*(?!\d|f)", code), f"a double constant in {code!r}"
         assert set(re.findall(r"\{\w+\}", code)) <= {"{T}", "{X}", "{R}", "{U}"}
     domains = op.domain if isinstance(op.domain[0], tuple) else [op.domain] * len(op.letters)
@@ -54,7 +72,7 @@ def test_printed_code_has_the_names_and_no_hole(op):
             operands, out = op.resolve((dtype,) * len(names))
             text = op.print(dtypes.row(operands[-1]), dtypes.row(out), names)
             assert "{" not in text
-            assert op.name == "imag" or all(name in text for name in names)
+            assert text in ("0", "1") or all(name in text for name in names)
 
 
 def numpy_result(op, operands):

@@ -50,7 +50,8 @@ fmod = ufunc(
 reciprocal = ufunc(
     "reciprocal", "x",
     {"i": "x == 1 || x == -1 ? x : 0", "u": "x == 1", "f": "1 / x", "c": "complex_reciprocal(x)"}, NUMERIC,
-    grad=lambda g, out, x: (-g * out * out,), domain=(0.5, 10.0), doc="1 / x, an integer's truncated; of an integer 0, 0",
+    grad=lambda g, out, x: (-g * out * out,), domain=(0.5, 10.0),
+    doc="1 / x, an integer's truncated; of an integer 0, 0",
 )  # fmt: skip
 square = ufunc(
     "square", "x", {"iu": "({T})(({U})x * ({U})x)", "f": "x * x", "c": "complex_mul(x, x)"}, NUMERIC,
@@ -122,7 +123,9 @@ clip = ufunc(
     {"biu": "x < lo ? (lo < hi ? lo : hi) : x > hi ? hi : x", "f": "special_minimum(special_maximum(x, lo), hi)"},
     REAL_OR_BOOL, ulp=0,
     grad=lambda g, out, x, lo, hi: (
-        where(logical_and(greater_equal(x, lo), less_equal(x, hi)), g, 0), where(less(x, lo), g, 0), where(greater(x, hi), g, 0)
+        where(logical_and(greater_equal(x, lo), less_equal(x, hi)), g, 0),
+        where(less(x, lo), g, 0),
+        where(greater(x, hi), g, 0),
     ),
     domain=((-10.0, 10.0), (-6.0, -2.0), (2.0, 6.0)), doc="x where it lies between lo and hi, else the nearer of them",
 )  # fmt: skip

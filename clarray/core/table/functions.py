@@ -98,7 +98,8 @@ expit = ufunc(
 )  # fmt: skip
 logit = ufunc(
     "logit", "x", "special_logit(x)", REAL_FLOATING,
-    grad=lambda g, out, x: (g / (x * (1 - x)),), domain=(0.05, 0.95), ulp=8, doc="log(x / (1 - x)), the inverse of expit",
+    grad=lambda g, out, x: (g / (x * (1 - x)),),
+    domain=(0.05, 0.95), ulp=8, doc="log(x / (1 - x)), the inverse of expit",
 )  # fmt: skip
 deg2rad = ufunc(
     "deg2rad", "x", "radians(x)", REAL_FLOATING, grad=lambda g, out, x: (g * (pi / 180),), doc="radians of degrees"

@@ -53,18 +53,23 @@ bitwise_right_shift = ufunc(
 )  # fmt: skip
 
 isnan = ufunc(
-    "isnan", "x", {"biuf": "x != x", "c": "complex_isnan(x)"}, ANY, result="bool", doc="whether x is not a number"
+    "isnan",
+    "x",
+    {"biu": "0", "f": "x != x", "c": "complex_isnan(x)"},
+    ANY,
+    result="bool",
+    doc="whether x is not a number",
 )
 isinf = ufunc(
     "isinf",
     "x",
-    {"biu": "x != x", "f": "isinf(x)", "c": "complex_isinf(x)"},
+    {"biu": "0", "f": "isinf(x)", "c": "complex_isinf(x)"},
     ANY,
     result="bool",
     doc="whether x is infinite",
 )
 isfinite = ufunc(
-    "isfinite", "x", {"biu": "x == x", "f": "isfinite(x)", "c": "isfinite(x.x) && isfinite(x.y)"}, ANY,
+    "isfinite", "x", {"biu": "1", "f": "isfinite(x)", "c": "isfinite(x.x) && isfinite(x.y)"}, ANY,
     result="bool", doc="whether x is neither infinite nor NaN",
 )  # fmt: skip
 

@@ -25,8 +25,8 @@ mean = reduction(
 )  # fmt: skip
 prod = reduction(
     "prod", "x", "x",
-    {"b": "a0 & b0", "iu": WRAPPING_PRODUCT, "f": "a0 * b0", "c": "complex_mul(a0, b0)"}, {"biuf": "1", "c": "({S})(1, 0)"},
-    ANY, result="widen", domain=(0.5, 1.5),
+    {"b": "a0 & b0", "iu": WRAPPING_PRODUCT, "f": "a0 * b0", "c": "complex_mul(a0, b0)"},
+    {"biuf": "1", "c": "({S})(1, 0)"}, ANY, result="widen", domain=(0.5, 1.5),
     grad=lambda g, out, x, **params: (g * _product_of_others(x, params.get("axis")),), doc="the product",
 )  # fmt: skip
 max = reduction(

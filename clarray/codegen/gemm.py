@@ -1,0 +1,335 @@
+"""Kernels of matrix products with a fused epilogue, and how a product is cut into work for them.
+
+On a CPU (`gemm.mako`) a work-item makes a block of the result, a register tile at a time, from panels of both
+operands in the order in which the arithmetic reads them, after Goto and van de Geijn 2008, "Anatomy of
+high-performance matrix multiplication". On a GPU (`gemm_tiled.mako`) a group makes a tile through
+local memory. Integers are multiplied as unsigned ones of 32 or 64 bits, which wrap; bools are
+counted; halves are computed as floats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from clarray.core import dtypes, expr
+from clarray.core.dtypes import NumpyDType
+from clarray.core.expr import Expr
+from clarray.core.layout import Layout, Strides
+from clarray.core.traits import Traits
+
+from .elementwise import Operand
+from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+
+DEPTH = 256  # steps of k in one block: a panel of b then fits the first cache
+BLOCK_BYTES = 192 << 10  # of packed rows of a: they stay in the second cache
+LOCAL_BYTES = 448 << 10  # of local memory, where there is so much
+TASK = 1 << 17  # multiplications below which a CPU's work-item is not worth its launch
+REPACK = 4  # blocks of rows up to which each packs b for itself
+PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
+GROUP = 256  # work-items of a GPU's group
+GROUPS_PER_UNIT = 2  # groups a GPU wants at least
+
+
+@dataclass(frozen=True)
+class Product:
+    """What both Specs have."""
+
+    template: ClassVar[str]
+    contract: ClassVar[bool] = True
+
+    a: dtypes.DType
+    b: dtypes.DType
+    dtype: NumpyDType  # of the sums
+    operands: tuple[Operand, ...]  # the result, then the epilogue's
+    epilogue: Expr | None  # load 0 is the sum
+    batch_rank: int
+    wide: bool
+
+    @property
+    def fp64(self) -> bool:
+        found = [self.a, self.b, dtypes.DTYPES[self.dtype], *(x.row for x in self.operands)]
+        return any(row.is_double for row in found) or self.epilogue is not None and self.epilogue.fp64
+
+    @property
+    def ctype(self) -> str:
+        """The C type of a sum."""
+        return dtypes.DTYPES[self.dtype].ctype
+
+    @property
+    def real(self) -> str:
+        """The C type of what is packed."""
+        return dtypes.DTYPES[self.dtype].real_ctype
+
+    @property
+    def planes(self) -> int:
+        """2 where real and imaginary parts are packed apart."""
+        return 2 if self.dtype.kind == "c" else 1
+
+    @property
+    def zero(self) -> str:
+        """C text of an empty sum."""
+        return f"({self.ctype})(0)"
+
+    @property
+    def scalars(self) -> list[tuple[str, str]]:
+        """C type and name of each scalar argument."""
+        found = self.epilogue.leaves("scalar") if self.epilogue else {}
+        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
+
+    @property
+    def body(self) -> list[str]:
+        """Statements that store the element `l` of a row, from its `sum`."""
+        result, *loads = self.operands
+        if self.epilogue is None:
+            return [f"{result.at('l')} = sum;"]
+        found = [k for k in sorted(self.epilogue.leaves("load")) if k]
+        texts = {k: x.at("l") for k, x in zip(found, loads, strict=True)} | {0: "sum"}
+        lines, (name,) = self.epilogue.body(texts)
+        return [*lines, f"{result.at('l')} = {expr.stored(name, result.row)};"]
+
+    def row(self, name: str) -> dtypes.DType:
+        """The dtype of an operand in memory."""
+        return self.a if name == "a" else self.b
+
+    def value(self, name: str, text: str) -> str:
+        """C text of an element of an operand, converted to the dtype of the sums."""
+        row = self.row(name)
+        text = expr.loaded(text, row)
+        return text if row.ctype == self.ctype else expr.cast(text, row, dtypes.DTYPES[self.dtype])
+
+@dataclass(frozen=True)
+class Panels(Product):
+    """The Spec of `gemm.mako`: the register tile has `rows` rows and `vectors` vectors of `width` lanes."""
+
+    template: ClassVar[str] = "gemm"
+
+    rows: int
+    vectors: int
+    width: int
+    b_packed: bool  # by a launch of its own, for all blocks of rows; else each work-item packs what it needs
+
+    @property
+    def columns(self) -> int:
+        """Columns of the register tile."""
+        return self.vectors * self.width
+
+    @property
+    def alignment(self) -> int:
+        """Bytes to which vectors are aligned: those of an element."""
+        return self.dtype.itemsize // self.planes
+
+    @property
+    def b_space(self) -> str:
+        """Where packed b lies."""
+        return "global" if self.b_packed else "local"
+
+    @property
+    def direct(self) -> bool:
+        """Whether whole tiles are added to the result as vectors."""
+        return self.epilogue is None and self.planes == 1 and self.operands[0].inner == 1
+
+    def gathered(self, real: str, imaginary: str) -> str:
+        """C text of a sum, given its parts."""
+        return f"({self.ctype})({real}, {imaginary})" if self.planes == 2 else real
+
+
+@dataclass(frozen=True)
+class Tiled(Product):
+    """The Spec of `gemm_tiled.mako`: 256 work-items, `each` x `each` elements of the tile to every one."""
+
+    template: ClassVar[str] = "gemm_tiled"
+    depth: ClassVar[int] = 16  # steps of k in local memory
+
+    each: int
+    a_fast: str  # the axis along which neighbours are read by neighbours: "m" or "k"
+    b_fast: str  # "k" or "n"
+
+    @property
+    def side(self) -> int:
+        """Rows and columns of a group's tile."""
+        return 16 * self.each
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Strides of one operand in elements: along its two axes, and along the merged axes of the stack."""
+
+    first: int
+    second: int
+    batch: Strides
+
+
+def sums_dtype(dtype: NumpyDType) -> NumpyDType:
+    """The dtype in which a product of this dtype is summed."""
+    if dtype.kind in "biu":
+        return np.dtype("uint32" if dtype.itemsize <= 4 else "uint64")
+    return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+def register_tile(traits: Traits, sums: NumpyDType) -> tuple[int, int, int]:
+    """Rows, vectors and lanes of a vector of the tile that a CPU's registers hold."""
+    planes = 2 if sums.kind == "c" else 1
+    lanes = min(16, max(2, max(traits.simd_width, 4) * 4 * planes // sums.itemsize))
+    rows = 12 if traits.simd_width >= 16 else 6 if traits.simd_width >= 8 else 4
+    return rows, 2 // planes, lanes
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a CPU's work-items share a product: the blocks one makes, and whether b is packed for all beforehand."""
+
+    block_m: int
+    block_n: int
+    block_k: int
+    b_packed: bool
+
+    @property
+    def lanes(self) -> int:
+        """Lanes of the panels in local memory."""
+        return self.block_m + (0 if self.b_packed else self.block_n)
+
+
+def cut(m: int, n: int, depth: int, stacked: int, rows: int, columns: int, itemsize: int, traits: Traits) -> Cut:
+    """Blocks that fit the caches, and enough of them for every core."""
+    room = min(traits.local_memory * 7 // 8, LOCAL_BYTES)
+    block_k = min(depth, DEPTH if room >= 2 * BLOCK_BYTES else DEPTH // 4)
+    step = block_k * itemsize
+    most_m = max(rows, min(BLOCK_BYTES, room // 2) // step // rows * rows)
+    hands = min(4 * traits.compute_units, max(1, m * n * depth * stacked // TASK))
+    blocks_m = ceil_div(m, most_m)
+    if stacked * blocks_m < hands:
+        blocks_m = min(ceil_div(m, 2 * rows), ceil_div(hands, stacked))
+    if 1 < blocks_m and stacked == 1:
+        blocks_m = round_up(blocks_m, traits.compute_units)
+    block_m = min(round_up(ceil_div(m, blocks_m), rows), most_m)
+    blocks_m = ceil_div(m, block_m)
+    b_packed = blocks_m > REPACK
+    most_n = n if b_packed else max(columns, (room // step - block_m) // columns * columns)
+    blocks_n = ceil_div(n, most_n)
+    if stacked * blocks_m * blocks_n < hands:
+        blocks_n = max(blocks_n, min(ceil_div(n, 2 * columns), ceil_div(hands, stacked * blocks_m)))
+    return Cut(block_m, round_up(ceil_div(n, blocks_n), columns), block_k, b_packed)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A product ready to be laid out. Operands are the result, a, b and what the epilogue loads."""
+
+    m: int
+    n: int
+    depth: int
+    batch: tuple[int, ...]  # merged
+    layouts: Sequence[Layout]
+    numbers: Sequence[int]  # by which the plan knows the operands
+    steps: Sequence[Steps]
+    scratch: int  # the number of the first scratch buffer
+    row: dtypes.DType  # of the result as it is stored
+    sums: NumpyDType
+    epilogue: Expr | None
+    traits: Traits
+
+    def plan(self) -> Plan:
+        """The launches."""
+        return self._panels() if self.traits.kind == "cpu" else self._tiled()
+
+    @property
+    def _wide(self) -> bool:
+        return is_wide(self.layouts, self.traits.kind)
+
+    def _values(self, numbers: Sequence[int]) -> list[Argument]:
+        return [Value(v, "int64" if self._wide else "int32") for v in numbers]
+
+    def _rows(self) -> tuple[dtypes.DType, dtypes.DType]:
+        return dtypes.DTYPES[self.layouts[1].dtype], dtypes.DTYPES[self.layouts[2].dtype]
+
+    def _operands(self) -> tuple[Operand, ...]:
+        """The result and what the epilogue loads, as the template sees them."""
+        rows = [self.row, *(dtypes.DTYPES[x.dtype] for x in self.layouts[3:])]
+        names = ["o0", *(f"x{k}" for k in range(1, len(rows)))]
+        return tuple(
+            Operand(name, row, s.second if s.second in (0, 1) else "s", name == "o0")
+            for name, row, s in zip(names, rows, (self.steps[0], *self.steps[3:]), strict=True)
+        )
+
+    def _buffers(self) -> list[Argument]:
+        """The result, what the epilogue loads, a, b."""
+        order = [self.numbers[0], *self.numbers[3:], *self.numbers[1:3]]
+        return [argument for number in order for argument in (Buffer(number), Offset(number))]
+
+    def _scalars(self) -> list[Argument]:
+        found = self.epilogue.leaves("scalar") if self.epilogue else {}
+        return [Scalar(k, found[k]) for k in sorted(found)]
+
+    def _strides(self, packed: Strides | None = None) -> list[int]:
+        """Strides of the matrices, then extents and strides of the stack, innermost first."""
+        out, a, b, *loads = self.steps
+        values = [a.first, a.second, b.first, b.second]
+        for s in (out, *loads):
+            values += [s.first, s.second]
+        for k in reversed(range(len(self.batch))):
+            values += [self.batch[k], a.batch[k], b.batch[k]]
+            values += [packed[k]] if packed is not None else []
+            values += [s.batch[k] for s in (out, *loads)]
+        return values
+
+    def _panels(self) -> Plan:
+        rows, vectors, width = register_tile(self.traits, self.sums)
+        columns, itemsize, stacked = vectors * width, self.sums.itemsize, prod(self.batch)
+        blocks = cut(self.m, self.n, self.depth, stacked, rows, columns, itemsize, self.traits)
+        spec = Panels(
+            *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide,
+            rows, vectors, width, blocks.b_packed,
+        )  # fmt: skip
+        padded_m, padded_n = round_up(self.m, rows), round_up(self.n, columns)
+        launches: list[Launch] = []
+        scratch: list[int] = []
+        arguments = self._buffers()
+        packed: Strides | None = None
+        if blocks.b_packed:
+            steps = self.steps[2].batch
+            own = tuple(1 if s == 0 else size for s, size in zip(steps, self.batch, strict=True))
+            packed = tuple(0 if s == 0 else prod(own[k + 1 :]) for k, s in enumerate(steps))
+            size = self.depth * padded_n
+            launches.append(self._pack(spec, blocks.block_k, own, size))
+            arguments += [Buffer(self.scratch), *self._values([size])]
+            scratch.append(prod(own) * size * itemsize)
+        if self.epilogue is not None:
+            arguments.append(Buffer(self.scratch + len(scratch)))
+            scratch.append(stacked * padded_m * padded_n * itemsize if blocks.block_k < self.depth else itemsize)
+        tasks = stacked * ceil_div(self.m, blocks.block_m) * ceil_div(self.n, blocks.block_n)
+        span = max(1, TASK // (blocks.block_m * blocks.block_n * self.depth))
+        span = max(1, min(span, ceil_div(tasks, 4 * self.traits.compute_units)), ceil_div(tasks, 1 << 16))
+        arguments += [Local(blocks.lanes * blocks.block_k * itemsize), *self._scalars()]
+        numbers = [tasks, span, self.m, self.n, self.depth, blocks.block_m, blocks.block_n, blocks.block_k]
+        arguments += self._values([*numbers, *self._strides(packed)])
+        launches.append(Launch(spec, tuple(arguments), (ceil_div(tasks, span),), (1,)))
+        return Plan((self.layouts[0],), tuple(launches), tuple(scratch))
+
+    def _pack(self, spec: Panels, block_k: int, own: tuple[int, ...], size: int) -> Launch:
+        """The launch that packs b: `own` are the extents of the stack along which b has matrices of its own."""
+        b, wide = self.steps[2], round_up(PACKED_COLUMNS, spec.columns)
+        values = [self.n, self.depth, wide, block_k, b.first, b.second, size]
+        for k in reversed(range(len(own))):
+            values += [own[k], b.batch[k]]
+        number = self.numbers[2]
+        arguments = (Buffer(number), Offset(number), Buffer(self.scratch), *self._values(values))
+        groups = (ceil_div(self.n, wide), ceil_div(self.depth, block_k), prod(own))
+        return Launch(spec, arguments, groups, (1, 1, 1), "kernel_pack")
+
+    def _tiled(self) -> Plan:
+        stacked = prod(self.batch)
+        wanted = GROUPS_PER_UNIT * max(self.traits.compute_units, 8)
+        each = next((e for e in (4, 2) if stacked * ceil_div(self.m, 16 * e) * ceil_div(self.n, 16 * e) >= wanted), 1)
+        a, b = self.steps[1:3]
+        spec = Tiled(
+            *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide, each,
+            "m" if abs(a.first) < abs(a.second) else "k", "k" if abs(b.first) < abs(b.second) else "n",
+        )  # fmt: skip
+        groups = stacked * ceil_div(self.m, spec.side) * ceil_div(self.n, spec.side)
+        arguments = [*self._buffers(), *self._scalars(), *self._values([self.m, self.n, self.depth, *self._strides()])]
+        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (GROUP * groups,), (GROUP,)),))

@@ -1,0 +1,250 @@
+"""Lowering of the Ops of linear algebra.
+
+What is not a product of two matrices proper goes where it is served better: a matrix and a vector to the
+reduction, with a product as its map; an outer product to the elementwise kernel; the rest to `gemm`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+from clarray.core import dtypes, ops
+from clarray.core.aval import Aval
+from clarray.core.dtypes import NumpyDType
+from clarray.core.expr import Builder, Expr
+from clarray.core.layout import Layout, broadcast_strides, merge, reshaped_strides
+from clarray.core.linear import Gemm, Matmul, Tensordot, gemm_factors, others
+from clarray.core.traits import Traits
+
+from . import elementwise, reduction
+from .gemm import Problem, Steps, sums_dtype
+from .lowering import Operand, rule
+from .plan import Plan
+
+
+@rule(Matmul)
+def _matmul(
+    op: Matmul, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+) -> Plan:
+    a, b = _layouts(operands)
+    (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
+    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
+    return _product(a, b, result, aval.dtype, traits)
+
+
+@rule(Gemm)
+def _gemm(
+    op: Gemm, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+) -> Plan:
+    a, b, *c = _layouts(operands)
+    (aval,) = op.infer([Aval(x.shape, x.dtype) for x in (a, b, *c)], params, traits.fp64)
+    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
+    alpha, beta = gemm_factors(params)
+    builder = Builder()
+    value = _scaled(builder, builder.load(0, aval.dtype), alpha)
+    if c and beta != 0:
+        added = _scaled(builder, builder.cast(builder.load(1, c[0].dtype), aval.dtype), beta)
+        value = builder.call(ops.add, (value, added), (aval.dtype,) * 2, aval.dtype)
+    return _product(a, b, result, aval.dtype, traits, builder.build([value]), c, aliased)
+
+
+def _scaled(builder: Builder, value: int, factor: Any) -> int:
+    dtype = builder.nodes[value].dtype
+    if factor == 1:
+        return value
+    return builder.call(ops.multiply, (value, builder.constant(factor, dtype)), (dtype, dtype), dtype)
+
+
+@rule(Tensordot)
+def _tensordot(
+    op: Tensordot, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+) -> Plan:
+    a, b = _layouts(operands)
+    (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
+    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
+    axes_a, axes_b = params["axes"]
+    free_a, free_b = others(axes_a, len(a.shape)), others(axes_b, len(b.shape))
+    depth = prod(a.shape[k] for k in axes_a)
+    rows, columns = prod(a.shape[k] for k in free_a), prod(b.shape[k] for k in free_b)
+    matrices = [_as_matrix(a, (*free_a, *axes_a), (rows, depth)), _as_matrix(b, (*axes_b, *free_b), (depth, columns))]
+    flat = Layout.of(result.dtype, (rows, columns))
+    copies = [k for k, (_, copied) in enumerate(matrices) if copied is not None]
+    if result.size == 0:
+        return Plan((result,), ())
+    product = _product(matrices[0][0], matrices[1][0], flat, aval.dtype, traits)
+    indirect = not result.c_contiguous  # then the product is made in scratch memory and copied
+    first = 3 + len(copies) + indirect
+    renumbered = {1 + k: 3 + copies.index(k) for k in copies} | ({0: first - 1} if indirect else {})
+    product = product.renumbered(renumbered | {3 + k: first + k for k in range(len(product.scratch))})
+    launches = product.launches
+    for k in copies:
+        source, copied = (a, b)[k], matrices[k][1]
+        assert copied is not None
+        launches = _copy(copied[0], copied[1], traits).renumbered({0: 3 + copies.index(k), 1: 1 + k}).launches + launches
+    scratch = [(a, b)[k].nbytes for k in copies]
+    if indirect:
+        launches += _copy(Layout.of(result.dtype, result.shape), result, traits).renumbered({1: first - 1}).launches
+        scratch.append(result.nbytes)
+    return Plan((result,), launches, (*scratch, *product.scratch))
+
+
+def _as_matrix(x: Layout, axes: Sequence[int], shape: tuple[int, int]) -> tuple[Layout, tuple[Layout, Layout] | None]:
+    """An operand with its axes in this order, as a matrix; and, where strides cannot express it, the copy to make."""
+    permuted = Layout.of(x.dtype, tuple(x.shape[k] for k in axes), tuple(x.strides[k] for k in axes))
+    strides = reshaped_strides(permuted.shape, permuted.strides, shape)
+    if strides is not None:
+        return Layout.of(x.dtype, shape, strides), None
+    return Layout.of(x.dtype, shape), (permuted, Layout.of(x.dtype, permuted.shape))
+
+
+def _copy(source: Layout, to: Layout, traits: Traits) -> Plan:
+    """The elements of one layout in another."""
+    builder = Builder()
+    return elementwise.lower(builder.build([builder.load(0, source.dtype)]), [to], [source], traits)
+
+
+def _layouts(operands: Sequence[Operand]) -> list[Layout]:
+    return [x for x in operands if isinstance(x, Layout)]
+
+
+def _product(
+    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits,
+    epilogue: Expr | None = None, extras: Sequence[Layout] = (), in_place: bool = False,
+) -> Plan:  # fmt: skip
+    """`lower` for operands and results of which one-dimensional ones are rows and columns."""
+    result = out
+    shape, strides = list(out.shape), list(out.strides)
+    if len(b.shape) == 1:
+        b = Layout.of(b.dtype, (*b.shape, 1), (*b.strides, 0))
+        shape, strides = [*shape, 1], [*strides, 0]
+        extras = [Layout.of(x.dtype, (*x.shape, 1), (*x.strides, 0)) if x.shape else x for x in extras]
+    if len(a.shape) == 1:
+        a = Layout.of(a.dtype, (1, *a.shape), (0, *a.strides))
+        shape, strides = [*shape[:-1], 1, *shape[-1:]], [*strides[:-1], 0, *strides[-1:]]
+        extras = [
+            Layout.of(x.dtype, (*x.shape[:-1], 1, *x.shape[-1:]), (*x.strides[:-1], 0, *x.strides[-1:])) if x.shape else x
+            for x in extras
+        ]
+    matrix = Layout.of(out.dtype, tuple(shape), tuple(strides))
+    plan = lower(a, b, matrix, dtype, traits, epilogue, extras, in_place)
+    return Plan((result,), plan.launches, plan.scratch)
+
+
+def lower(
+    a: Layout,
+    b: Layout,
+    out: Layout,
+    dtype: NumpyDType,
+    traits: Traits,
+    epilogue: Expr | None = None,
+    extras: Sequence[Layout] = (),
+    in_place: bool = False,
+) -> Plan:
+    """The Plan of out = epilogue(a @ b) for stacks of matrices (at least two axes each).
+
+    `dtype` is the product's. Load 0 of `epilogue` is the product, load k an element of `extras[k - 1]`,
+    which broadcasts to the result. Operands are numbered out, a, b, extras. `in_place` tells that the
+    result is also one of the extras.
+    """
+    if out.size == 0:
+        return Plan((out,), ())
+    (m, depth), n = a.shape[-2:], b.shape[-1]
+    if depth <= 1:
+        return _outer(a, b, out, dtype, traits, epilogue, extras, in_place)
+    if m == 1 or n == 1:
+        return _reduced(a, b, out, dtype, traits, epilogue, extras)
+    return _matrices(a, b, out, dtype, traits, epilogue, extras)
+
+
+def _outer(
+    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None,
+    extras: Sequence[Layout], in_place: bool,
+) -> Plan:  # fmt: skip
+    """A product over one step of k, or none, is elementwise."""
+    builder = Builder()
+    if a.shape[-1]:
+        factors = [builder.load(k, x.dtype) for k, x in enumerate((a, b))]
+        value = builder.call(ops.multiply, factors, (dtype, dtype), dtype)
+    else:
+        value = builder.constant(0, dtype)
+    body = builder.build([_finished(builder, value, dtype, out.dtype, epilogue, shift=1)])
+    row, column = (_strided(x, out.shape, batch) for x, batch in ((a, (-2, None)), (b, (None, -1))))
+    return elementwise.lower(body, [out], [row, column, *extras], traits, in_place)
+
+
+def _strided(x: Layout, shape: tuple[int, ...], kept: tuple[int | None, int | None]) -> Layout:
+    """An operand as if it had the shape of the result: the axes of its matrices that are `kept`, or no step."""
+    batch = broadcast_strides(x.shape[:-2], x.strides[:-2], shape[:-2])
+    if 0 in x.shape:
+        return Layout.of(x.dtype, shape, (0,) * len(shape))
+    steps = [0 if k is None or x.shape[k] == 1 else x.strides[k] for k in kept]
+    return Layout.of(x.dtype, shape, (*batch, *steps))
+
+
+def _finished(
+    builder: Builder, value: int, dtype: NumpyDType, out: NumpyDType, epilogue: Expr | None, shift: int = 0
+) -> int:
+    """The node of what is stored, made from the product; the extras are loads from 1 + `shift` on."""
+    if epilogue is not None:
+        loads = {k: builder.load(k + shift, d) for k, d in epilogue.leaves("load").items() if k}
+        (value,) = builder.splice(epilogue, {0: builder.cast(value, epilogue.leaves("load").get(0, dtype)), **loads})
+    return builder.cast(value, out)
+
+
+def _reduced(
+    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None, extras: Sequence[Layout]
+) -> Plan:
+    """A matrix by a vector is a sum along k of products; its epilogue, if any, runs over the short result."""
+    m, n, depth = a.shape[-2], b.shape[-1], a.shape[-1]
+    shape = (*out.shape[:-2], m, n, depth)
+    rows = broadcast_strides((*a.shape[:-2], m, 1, depth), (*a.strides[:-1], 0, a.strides[-1]), shape)
+    columns = broadcast_strides((*b.shape[:-2], 1, n, depth), (*b.strides[:-2], 0, b.strides[-1], b.strides[-2]), shape)
+    factors = [Layout.of(a.dtype, shape, rows), Layout.of(b.dtype, shape, columns)]
+    builder = Builder()
+    loads = [builder.load(k, x.dtype) for k, x in enumerate(factors)]
+    body = builder.build([builder.call(ops.multiply, loads, (dtype, dtype), dtype)])
+    axes = (len(shape) - 1,)
+    if epilogue is None and out.dtype == dtype:
+        return reduction.lower(ops.sum, body, out, factors, shape, axes, dtype, traits)
+    product = Layout.of(dtype, out.shape)
+    summed = reduction.lower(ops.sum, body, product, factors, shape, axes, dtype, traits)
+    first = 3 + len(extras)
+    summed = summed.renumbered({0: first} | {3 + k: first + 1 + k for k in range(len(summed.scratch))})
+    builder = Builder()
+    finish = builder.build([_finished(builder, builder.load(0, dtype), dtype, out.dtype, epilogue)])
+    last = elementwise.lower(finish, [out], [product, *extras], traits, aliased=True)
+    last = last.renumbered({1: first} | {2 + k: 3 + k for k in range(len(extras))})
+    return Plan((out,), summed.launches + last.launches, (product.nbytes, *summed.scratch))
+
+
+def _matrices(
+    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None, extras: Sequence[Layout]
+) -> Plan:
+    """A product of matrices proper."""
+    sums = sums_dtype(dtype)
+    row, body = dtypes.DTYPES[out.dtype], None
+    same_bits = out.dtype == sums or (out.dtype.kind in "iu" and out.dtype.itemsize == sums.itemsize and sums.kind == "u")
+    if epilogue is None and same_bits:
+        row = dtypes.DTYPES[sums]  # an int is stored as the uint it was summed in
+    else:
+        builder = Builder()
+        body = builder.build([_finished(builder, builder.cast(builder.load(0, sums), dtype), dtype, out.dtype, epilogue)])
+    used = [k for k in sorted(body.leaves("load")) if k] if body else []
+    layouts = [out, a, b, *(extras[k - 1] for k in used)]
+    numbers = [0, 1, 2, *(2 + k for k in used)]
+    batch = out.shape[:-2]
+    shapes = [(*batch, *(x.shape[-2:] if k in (1, 2) else out.shape[-2:])) for k, x in enumerate(layouts)]
+    strides = [broadcast_strides(x.shape, x.elements, shape) for x, shape in zip(layouts, shapes, strict=True)]
+    sizes, stacks = merge(batch, [s[:-2] for s in strides])
+    steps = [Steps(s[-2], s[-1], stack) for s, stack in zip(strides, stacks, strict=True)]
+    m, n = out.shape[-2:]
+    if steps[0].first == 1 and steps[0].second != 1:  # the result lies in columns: make its transpose, of b' and a'
+        steps = [Steps(s.second, s.first, s.batch) for s in steps]
+        for pair in (steps, layouts, numbers):
+            pair[1], pair[2] = pair[2], pair[1]  # type: ignore[index]
+        m, n = n, m
+    return Problem(
+        m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits
+    ).plan()

@@ -1,0 +1,191 @@
+"""Lowering of a cumulative Op: three phases where one axis needs many hands.
+
+The axis is cut into parts. Each part is reduced to its total; the totals, themselves an array, are
+scanned (by the same rule, so in turn in parts); then each part is scanned, beginning with what went
+before. A short axis, or many rows, take the last phase alone. On a CPU a work-item takes a block of
+neighbouring rows, so that its compiler vectorizes across them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, ClassVar
+
+import numpy as np
+
+from clarray.core import dtypes, expr
+from clarray.core.aval import normalize_axis
+from clarray.core.cumulative import Cumulative
+from clarray.core.dtypes import NumpyDType
+from clarray.core.expr import Builder, Expr
+from clarray.core.layout import Layout, Strides, memory_order, merge, permute
+from clarray.core.op import Reduction
+from clarray.core.traits import Traits
+
+from .lowering import Operand as Described
+from .lowering import rule
+from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wide, round_up
+from .reduction import fill, replace_words
+
+BLOCK = 64  # rows a CPU's work-item scans side by side
+SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
+SHORT = 64  # elements of a part on a GPU
+ITEMS_PER_UNIT = 1024  # work-items a GPU wants
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The Spec of `scan.mako`. Where it `stores` it writes every element, else the total of each part."""
+
+    template: ClassVar[str] = "scan"
+
+    reduction: Reduction
+    expr: Expr  # the element, in the accumulator's dtype
+    source: dtypes.DType  # as x lies in memory
+    out: dtypes.DType
+    accumulator: dtypes.DType
+    rank: int  # of the rows
+    lanes: int
+    stores: bool
+    carried: bool
+    registers: bool  # x and the result lie in memory as they are in registers
+    wide: bool
+
+    @property
+    def fp64(self) -> bool:
+        return self.expr.fp64 or self.out.is_double or self.accumulator.is_double
+
+    @property
+    def identity(self) -> str:
+        """C text of the value of no elements."""
+        return fill(self.reduction.identity[self.accumulator.kind][0], self.accumulator, self.out)
+
+    @property
+    def loaded(self) -> tuple[tuple[str, ...], str]:
+        """Statements, and the C text of the value that they make of the element at x."""
+        lines, (name,) = self.expr.body({0: "x[0]"})
+        return lines, name
+
+    @property
+    def joined(self) -> str:
+        """C text of the accumulator of lane l joined with the element."""
+        code = fill(self.reduction.combine[self.accumulator.kind][0], self.accumulator, self.out)
+        return replace_words(code, {"a0": "acc[l]", "b0": self.loaded[1]})
+
+    @property
+    def stored(self) -> str:
+        """C text of what is written of the accumulator of lane l."""
+        text = expr.cast("acc[l]", self.accumulator, self.out)
+        return text if self.registers else expr.stored(text, self.out)
+
+    @property
+    def storage(self) -> tuple[str, str]:
+        """C types of x and of the result in memory."""
+        return self.source.storage, self.out.ctype if self.registers else self.out.storage
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Merged extents of the rows, and the strides of result and operand along them and along the axis."""
+
+    sizes: tuple[int, ...]
+    out_steps: Strides
+    x_steps: Strides
+    size: int
+    out_step: int
+    x_step: int
+
+
+@rule(Cumulative)
+def _cumulative(
+    op: Cumulative, operands: Sequence[Described], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+) -> Plan:
+    (x,) = (o for o in operands if isinstance(o, Layout))
+    accumulator, result = op.reduction.resolve(x.dtype, params.get("dtype"), traits.fp64)
+    target = out or Layout.of(result, x.shape)
+    if target.size == 0:
+        return Plan((target,), ())
+    axis = normalize_axis(params["axis"], len(x.shape), op.name)
+    others = [a for a in range(len(x.shape)) if a != axis]
+    sizes, steps = permute(x.shape, others), [permute(s.elements, others) for s in (target, x)]
+    order = memory_order(sizes, steps[::-1])
+    sizes, steps = merge(permute(sizes, order), [permute(s, order) for s in steps])  # type: ignore[assignment]
+    if not sizes:
+        sizes, steps = (1,), [(0,), (0,)]
+    rows = Rows(sizes, steps[0], steps[1], x.shape[axis], target.elements[axis], x.elements[axis])
+    builder = Builder()
+    body = builder.build([builder.cast(builder.load(0, x.dtype), accumulator)])
+    near = abs(steps[1][-1]) == 1 and sizes[-1] > 1  # rows side by side in memory
+    spec = Scan(
+        op.reduction, body, dtypes.DTYPES[x.dtype], dtypes.DTYPES[target.dtype], dtypes.DTYPES[accumulator], len(sizes),
+        BLOCK if traits.kind == "cpu" and near else 1, True, False, False, is_wide([x, target], traits.kind),
+    )  # fmt: skip
+    scratch: list[int] = []
+    launches = _launches(spec, rows, 0, 1, scratch, traits)
+    return Plan((target,), tuple(launches), tuple(scratch))
+
+
+def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], traits: Traits) -> list[Launch]:
+    """The phases that scan operand `x` into operand `out`; `scratch` receives the bytes of buffers they need."""
+    parts = _parts(spec, rows, traits)
+    if parts == 1:
+        return [_launch(spec, rows, [out, x], 1, traits)]
+    count = prod(rows.sizes)
+    row = spec.accumulator
+    totals = 2 + len(scratch)
+    scratch.append(parts * count * np.dtype("float32" if row.name == "float16" else row.name).itemsize)
+    flat = tuple(prod(rows.sizes[k + 1 :]) for k in range(len(rows.sizes)))
+    builder = Builder()
+    register = dtypes.NAMES["float32"] if row.name == "float16" else row  # a half's total stays a float
+    body = builder.build([builder.load(0, register.numpy)])
+    inner = replace(
+        spec, expr=body, source=register, out=register, accumulator=register, rank=1, registers=True, carried=False,
+        lanes=BLOCK if traits.kind == "cpu" and count > 1 else 1,
+    )  # fmt: skip
+    sums = replace(spec, stores=False, out=register, registers=True)
+    return [
+        _launch(sums, replace(rows, out_steps=flat, out_step=count), [totals, x], parts, traits),
+        *_launches(inner, Rows((count,), (1,), (1,), parts, count, count), totals, totals, scratch, traits),
+        _launch(replace(spec, carried=True), rows, [out, x, totals], parts, traits),
+    ]
+
+
+def _parts(spec: Scan, rows: Rows, traits: Traits) -> int:
+    """Into how many parts the axis is cut."""
+    if traits.kind != "cpu":
+        wanted = ITEMS_PER_UNIT * max(traits.compute_units, 8)
+        return max(1, min(ceil_div(rows.size, SHORT), ceil_div(wanted, prod(rows.sizes))))
+    blocks = prod(rows.sizes[:-1]) * ceil_div(rows.sizes[-1], spec.lanes)
+    wanted = 4 * traits.compute_units
+    if blocks >= wanted or prod(rows.sizes) * rows.size <= 4 * SMALL:
+        return 1
+    return max(1, min(ceil_div(wanted, blocks), ceil_div(rows.size * min(spec.lanes, rows.sizes[-1]), SMALL)))
+
+
+def _launch(spec: Scan, rows: Rows, numbers: Sequence[int], parts: int, traits: Traits) -> Launch:
+    """One phase; `numbers` are its operands: result, operand, and the totals where they are carried."""
+    index = "int64" if spec.wide else "int32"
+    blocks = ceil_div(rows.sizes[-1], spec.lanes)
+    items = prod(rows.sizes[:-1]) * blocks
+    per_part = ceil_div(rows.size, parts)
+    span = 1
+    if traits.kind == "cpu":
+        enough = ceil_div(SMALL, per_part * spec.lanes)
+        span = max(1, min(ceil_div(items, 4 * traits.compute_units), max(enough, ceil_div(items, 4096))))
+        global_size, local_size = (ceil_div(items, span), parts), (1, 1)
+    else:
+        local = min(256, traits.max_work_group)
+        group = (1, local) if items == 1 else (local // 8, 8) if parts > 1 else (local, 1)
+        global_size, local_size = (round_up(items, group[0]), round_up(parts, group[1])), group
+    arguments: list[Argument] = []
+    for number in numbers:
+        arguments += [Buffer(number), Offset(number)]
+    count = prod(rows.sizes)
+    arguments += [Value(v, index) for v in (items, span, blocks, rows.size, per_part, parts, count)]
+    arguments += [Value(n, index) for n in reversed(rows.sizes)]
+    arguments += [Value(s, index) for s in reversed(rows.out_steps)]
+    arguments += [Value(s, index) for s in reversed(rows.x_steps)]
+    arguments += [Value(rows.out_step, index), Value(rows.x_step, index)]
+    return Launch(spec, tuple(arguments), global_size, local_size)

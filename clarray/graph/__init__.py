@@ -1,0 +1,1 @@
+"""The graph compiler: variables, gradients, rewrites, fusion into kernels, and compiled functions."""

@@ -1,0 +1,95 @@
+"""What is known before a kernel runs: extents, and what is computed from them and from constants alone.
+
+Such values are worked out on the host, once for each shape, and enter kernels as arguments; a
+division by the number of elements takes no launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from clarray.core.aval import Aval, normalize_axes
+from clarray.core.layout import Layout
+from clarray.core.movement import Astype, View
+from clarray.core.op import Op, Reduction, Ufunc
+
+from .variable import Apply, Constant, Variable
+
+SMALL = 1024  # elements of a constant that the host computes with
+INT64 = np.dtype("int64")
+
+
+class Shape(Op):
+    """The extents of a value, as an int64 vector."""
+
+    name = "shape"
+    shape_only = (0,)
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        return (Aval((avals[0].ndim,), INT64),)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return (None,)
+
+
+class Count(Op):
+    """The number of elements along `axes`, an int64 scalar."""
+
+    name = "count"
+    shape_only = (0,)
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        return (Aval((), INT64),)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return (None,)
+
+
+shape = Op.registry["shape"] = Shape()
+count = Op.registry["count"] = Count()
+
+
+def of_shape(op: Op, extents: tuple[int, ...], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """The value of Shape or Count for an operand of these extents."""
+    if op is count:
+        return np.array(prod(extents[a] for a in params["axes"]), INT64)
+    return np.array(extents, INT64)
+
+
+def is_known_constant(x: Variable) -> bool:
+    """Whether a variable is a constant that the host may compute with."""
+    return isinstance(x, Constant) and not hasattr(x.value, "block") and np.size(x.value) <= SMALL
+
+
+def can_compute(op: Op) -> bool:
+    """Whether the host has this operation."""
+    if isinstance(op, Ufunc):
+        return hasattr(np, op.name) and op.name not in ("gamma",)
+    if isinstance(op, Reduction):
+        return op.name in ("sum", "prod", "max", "min", "any", "all", "mean")
+    return isinstance(op, View | Astype)
+
+
+def compute(node: Apply, values: Sequence[Any], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """The value of a node on the host; a weak value is a Python scalar."""
+    op, dtype = node.op, node.out.aval.dtype
+    with np.errstate(all="ignore"):
+        if isinstance(op, Ufunc):
+            loop, _ = op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)
+            result = getattr(np, op.name)(*(np.asarray(v).astype(d) for v, d in zip(values, loop, strict=True)))
+        elif isinstance(op, Reduction):
+            axes = normalize_axes(params.get("axis"), np.ndim(values[0]), op.name)
+            result = getattr(np, op.name)(values[0], axis=axes, keepdims=params.get("keepdims", False))
+        elif isinstance(op, View):
+            arrays = [np.ascontiguousarray(v).reshape(np.shape(v)) for v in values]
+            layouts = [Layout.of(a.dtype, a.shape, a.strides) for a in arrays]
+            result = op.look(arrays[0], layouts, params)
+            if result is None:
+                raise AssertionError(f"{op.name} of a contiguous array is not a view")
+        else:
+            result = np.asarray(values[0])
+        return np.array(result, dtype)

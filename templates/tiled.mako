@@ -1,0 +1,88 @@
+<%page args="spec"/>\
+## o0 = body(x0, x1, ...) where some operands are contiguous along rows and some along columns: those that
+## are not as the result is are read into tiles along their own axis, whole cache lines at a time.
+<% outer = range(2, spec.rank) %>\
+kernel void kernel_main(
+% for x in spec.operands:
+    ${x.qualifier}${spec.restrict} ${x.name}_data, const long ${x.name}_offset,
+% endfor
+% for ctype, name in spec.scalars:
+    const ${ctype} ${name},
+% endfor
+    const idx n0, const idx n1, const idx columns, const idx rows
+% for a in outer:
+    , const idx n${a}
+% endfor
+% for x in spec.operands:
+    , const idx ${x.name}_inner, const idx ${x.name}_across
+% for a in outer:
+    , const idx ${x.name}_step${a}
+% endfor
+% endfor
+)
+{
+% if spec.alone:
+    idx rest = get_global_id(0);
+    const idx block = rest % columns;
+    rest /= columns;
+    const idx r0 = (rest % rows) * ${spec.tile};
+    rest /= rows;
+    const idx end = min((block + 1) * ${spec.block}, n0);
+    const int height = (int)min((idx)${spec.tile}, n1 - r0);
+% else:
+    idx rest = get_group_id(1) / rows;
+    const idx r0 = (get_group_id(1) - rest * rows) * ${spec.tile}, c0 = (idx)get_group_id(0) * ${spec.tile};
+    const int height = (int)min((idx)${spec.tile}, n1 - r0), width = (int)min((idx)${spec.tile}, n0 - c0);
+% endif
+% for a in outer:
+    const idx c${a} = rest % n${a};
+    rest /= n${a};
+% endfor
+% for x in spec.operands:
+    ${x.qualifier}${spec.restrict} ${x.name}_base = ${x.name}_data + ${x.name}_offset${"".join(f" + c{a} * {x.name}_step{a}" for a in outer)};
+% endfor
+% if spec.alone:
+    for (idx c0 = block * ${spec.block}; c0 < end; c0 += ${spec.tile}) {
+        const int width = (int)min((idx)${spec.tile}, end - c0);
+% for x in spec.loads:
+        ${x.row.storage} ${x.name}_tile[${spec.tile}][${spec.tile}];
+        for (int c = 0; c < width; c++) {
+            global const ${x.row.storage} *line = ${x.name}_base + r0 + (c0 + c) * ${x.name}_inner;
+            if (height == ${spec.tile})
+                for (int r = 0; r < ${spec.tile}; r++)
+                    ${x.name}_tile[c][r] = line[r];
+            else
+                for (int r = 0; r < height; r++)
+                    ${x.name}_tile[c][r] = line[r];
+        }
+% endfor
+        for (int r = 0; r < height; r++) {
+% for x in spec.direct:
+            ${x.qualifier}${spec.restrict} ${x.name} = ${x.name}_base + (r0 + r) * ${x.name}_across + c0 * ${x.name}_inner;
+% endfor
+            for (int c = 0; c < width; c++) {
+% for line in spec.body:
+                ${line}
+% endfor
+            }
+        }
+    }
+% else:
+    const int near = get_local_id(0), far = get_local_id(1);
+% for x in spec.loads:
+    local ${x.row.storage} ${x.name}_tile[${spec.tile}][${spec.tile} + 1];
+    if (near < height && far < width)
+        ${x.name}_tile[far][near] = ${x.name}_base[r0 + near + (c0 + far) * ${x.name}_inner];
+% endfor
+    barrier(CLK_LOCAL_MEM_FENCE);
+    const int r = far, c = near;
+    if (r < height && c < width) {
+% for x in spec.direct:
+        ${x.qualifier}${spec.restrict} ${x.name} = ${x.name}_base + (r0 + r) * ${x.name}_across + c0 * ${x.name}_inner;
+% endfor
+% for line in spec.body:
+        ${line}
+% endfor
+    }
+% endif
+}
