@@ -74,7 +74,11 @@ def measure(data: np.ndarray[Any, Any], iterations: int) -> tuple[list[Row], lis
     forms = [
         ("function, ndarray out", clarray.function([], y), lambda out: None),
         ("device out", clarray.function([], y.transfer(None)), lambda out: out.sync()),
-        ("borrowed out, sync", clarray.function([], clarray.Out(y.transfer(None), borrow=True)), lambda out: out.sync()),
+        (
+            "borrowed out, sync",
+            clarray.function([], clarray.Out(y.transfer(None), borrow=True)),
+            lambda out: out.sync(),
+        ),
     ]
     begin = clarray.stats()
     with Progress(4 * CHUNKS, "demo") as progress:

@@ -35,7 +35,9 @@ def to_array(
         transfer.check_dtype(context, wanted)
     converted = host if wanted is None or wanted == host.dtype else host.astype(wanted)
     if copy is False and not (borrow and converted is obj):
-        raise ValueError(f"asarray(): a {type(obj).__name__} becomes a device array only by a copy, and copy=False came")
+        raise ValueError(
+            f"asarray(): a {type(obj).__name__} becomes a device array only by a copy, and copy=False came"
+        )
     share = borrow and not copy and converted is host and isinstance(obj, np.ndarray)
     layout, offset, block = transfer.upload(context, converted, borrow=share)
     return GpuArray(layout, offset, block)
@@ -45,7 +47,9 @@ def _from_array(x: GpuArray, dtype: Any, context: Context | None, copy: bool | N
     moved = x if context is None else x.transfer(context)
     changes = dtype is not None and dtype != x.dtype
     if copy is False and (moved is not x or changes):
-        raise ValueError(f"asarray(): {x.dtype.name} on {x.device} needs a copy to become what was asked, and copy=False came")
+        raise ValueError(
+            f"asarray(): {x.dtype.name} on {x.device} needs a copy to become what was asked, and copy=False came"
+        )
     if changes:
         return moved.astype(dtype)
     return astype(moved, dtype=x.dtype) if copy and moved is x else moved  # type: ignore[no-any-return]
@@ -67,4 +71,6 @@ def _read_nested(obj: Any) -> Any:
     stack_has_arrays = any(isinstance(x, GpuArray | list | tuple) for x in obj)
     if not stack_has_arrays:
         return obj
-    return [x.numpy() if isinstance(x, GpuArray) else _read_nested(x) if isinstance(x, list | tuple) else x for x in obj]
+    return [
+        x.numpy() if isinstance(x, GpuArray) else _read_nested(x) if isinstance(x, list | tuple) else x for x in obj
+    ]

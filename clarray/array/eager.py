@@ -102,7 +102,9 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     if not isinstance(out, GpuArray):
         raise TypeError(f"{op.name}(): out has to be a GpuArray, {type(out).__name__} came")
     context = out.block.context
-    operands = [x if isinstance(x, GpuArray | np.generic) or type(x) in WEAK else to_array(x, None, context) for x in operands]
+    operands = [
+        x if isinstance(x, GpuArray | np.generic) or type(x) in WEAK else to_array(x, None, context) for x in operands
+    ]
     arrays = [x for x in operands if type(x) is GpuArray]
     scalars = [x for x in operands if type(x) is not GpuArray]
     check_contexts(op.name, [out, *arrays])
@@ -110,11 +112,15 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     (aval,) = op.infer([_aval(x) for x in described], params, context.traits.fp64)
     _check_destination(op, aval, out)
     same = any(x.layout is out.layout and x.offset == out.offset and x.block is out.block for x in arrays)
-    touching = [x for x in arrays if may_share_memory(x, out)]
-    elementwise_op = isinstance(op, Ufunc | Astype)
-    if same and elementwise_op and all(x.layout is out.layout and x.offset == out.offset for x in touching):
-        touching = []
-    if touching or not elementwise_op or not (arrays or op is astype):
+    harmless = range(len(operands)) if isinstance(op, Ufunc | Astype) else op.in_place
+    touching = [
+        x
+        for k, x in enumerate(operands)
+        if type(x) is GpuArray and may_share_memory(x, out)
+        and not (harmless and k in harmless and x.layout is out.layout and x.offset == out.offset)
+    ]  # fmt: skip
+    stretched = not isinstance(op, Ufunc | Astype) and aval.shape != out.shape
+    if touching or stretched or harmless is None or not (arrays or op is astype):
         result = evaluate(op, operands, params)
         return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
     key = (op, "into", out.layout, same, *described, *params.items())
@@ -131,7 +137,9 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
 def _check_destination(op: Op, aval: Aval, out: GpuArray) -> None:
     """ValueError or TypeError where a result does not fit `out`."""
     if not out.layout.writable:
-        raise ValueError(f"{op.name}(): the destination of shape {out.shape} is a broadcast view and cannot be written to")
+        raise ValueError(
+            f"{op.name}(): the destination of shape {out.shape} is a broadcast view and cannot be written to"
+        )
     shape = aval.shape
     while op is astype and len(shape) > len(out.shape) and shape[0] == 1:  # NumPy's assignment drops them
         shape = shape[1:]
@@ -173,7 +181,7 @@ def compute(context: Context, body: Expr, shape: tuple[int, ...], scalars: Seque
     key = (body, shape)
     bound = context.plans.get(key)
     if bound is None:
-        layout = Layout.of(body.dtypes[0], shape)
+        layout = Layout.of(body.results[0], shape)
         bound = BoundPlan(context, elementwise.lower(body, [layout], [], context.traits))
         context.remember(key, bound)
     return run(bound, [], scalars)  # type: ignore[no-any-return]
@@ -217,7 +225,12 @@ def check_contexts(who: str, arrays: Sequence[GpuArray]) -> None:
 
 
 def bound_plan(
-    context: Context, op: Op, operands: Sequence[Any], params: Mapping[str, Any], out: Layout | None = None, aliased: bool = False
+    context: Context,
+    op: Op,
+    operands: Sequence[Any],
+    params: Mapping[str, Any],
+    out: Layout | None = None,
+    aliased: bool = False,
 ) -> BoundPlan:
     """Lower and build; an error says which operation failed on what."""
     for aval in op.infer([_aval(x) for x in operands], params, context.traits.fp64):
@@ -239,7 +252,9 @@ def _uploaded(operands: Sequence[Any], scalars_too: bool = False) -> list[Any]:
     """Host values as arrays, in the context of the arrays among them."""
     context = next((x.block.context for x in operands if type(x) is GpuArray), None)
     return [
-        x if type(x) is GpuArray or (type(x) in WEAK or isinstance(x, np.generic)) and not scalars_too else to_array(x, None, context)
+        x
+        if type(x) is GpuArray or ((type(x) in WEAK or isinstance(x, np.generic)) and not scalars_too)
+        else to_array(x, None, context)
         for x in operands
     ]
 
@@ -267,4 +282,8 @@ def _aval(x: Any) -> Aval:
 
 def _named(x: Any) -> str:
     """An operand in an error message: float32[3, 4], or the type of a scalar."""
-    return f"{x.dtype.name}{list(x.shape)}" if isinstance(x, Layout) else getattr(x, "name", getattr(x, "__name__", str(x)))
+    return (
+        f"{x.dtype.name}{list(x.shape)}"
+        if isinstance(x, Layout)
+        else getattr(x, "name", getattr(x, "__name__", str(x)))
+    )

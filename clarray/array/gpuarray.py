@@ -73,7 +73,9 @@ class GpuArray(ArrayOperators):
         shape = shape if isinstance(shape, tuple) else tuple(shape) if isinstance(shape, Sequence) else (shape,)
         found = movement.reshape.view([self.layout], {"shape": shape})
         if found is None:
-            raise AttributeError(f"shape {self.shape} with strides {self.strides} becomes {shape} only by a copy: use reshape()")
+            raise AttributeError(
+                f"shape {self.shape} with strides {self.strides} becomes {shape} only by a copy: use reshape()"
+            )
         self.layout = found[0]
 
     @property
@@ -88,7 +90,9 @@ class GpuArray(ArrayOperators):
             raise ValueError(f"strides {wanted} do not fit {self.ndim} dimensions of {self.itemsize}-byte elements")
         low, high = extent(self.shape, wanted, self.itemsize)
         if self.offset + low < 0 or self.offset + high > self.block.nbytes:
-            raise ValueError(f"strides {wanted} of shape {self.shape} reach outside the array's {self.block.nbytes} bytes")
+            raise ValueError(
+                f"strides {wanted} of shape {self.shape} reach outside the array's {self.block.nbytes} bytes"
+            )
         self.layout = Layout.of(self.dtype, self.shape, wanted)
 
     @property
@@ -236,7 +240,9 @@ class GpuArray(ArrayOperators):
 
     def __index__(self) -> int:
         if self.dtype.kind not in "iu" or self.ndim:
-            raise TypeError(f"only a 0-dimensional integer array is an index, this one is {self.dtype.name}{list(self.shape)}")
+            raise TypeError(
+                f"only a 0-dimensional integer array is an index, this one is {self.dtype.name}{list(self.shape)}"
+            )
         return int(self.item())
 
     def _scalar(self) -> Any:
@@ -292,16 +298,18 @@ class GpuArray(ArrayOperators):
     def transpose(self, *axes: Any) -> GpuArray:
         """A view with the axes in another order; reversed where none is given."""
         wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], Sequence)) else axes or None
-        order = range(self.ndim)[::-1] if wanted is None else [normalize_axis(a, self.ndim, "transpose") for a in wanted]
+        order = (
+            range(self.ndim)[::-1] if wanted is None else [normalize_axis(a, self.ndim, "transpose") for a in wanted]
+        )
         return movement.permute_dims(self, axes=tuple(order))  # type: ignore[no-any-return]
 
     @property
-    def T(self) -> GpuArray:  # noqa: N802
+    def T(self) -> GpuArray:
         """A view with the axes reversed, at any rank."""
         return self.transpose()
 
     @property
-    def mT(self) -> GpuArray:  # noqa: N802
+    def mT(self) -> GpuArray:
         """A view with the last two axes swapped."""
         if self.ndim < 2:
             raise ValueError(f"mT takes at least two dimensions, this array has {self.ndim}")
@@ -376,4 +384,3 @@ def _unpickled(array: np.ndarray[Any, Any], name: str) -> GpuArray:
         context = current.context_for()
     layout, offset, block = transfer.upload(context, array)
     return GpuArray(layout, offset, block)
-

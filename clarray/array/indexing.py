@@ -61,7 +61,7 @@ def put(x: GpuArray, index: Any, value: Any) -> None:
 
 def _is_free(value: GpuArray, after: int, before: int) -> bool:
     """Whether a value broadcasts along the true elements of a mask, so that their number does not matter."""
-    return before == 0 and (value.ndim <= after or value.ndim == after + 1 and value.shape[0] == 1)
+    return before == 0 and (value.ndim <= after or (value.ndim == after + 1 and value.shape[0] == 1))
 
 
 def _put_masked(x: GpuArray, mask: Any, value: GpuArray, before: int, after: int) -> None:

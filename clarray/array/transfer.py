@@ -43,12 +43,12 @@ def upload(context: Context, array: HostArray, borrow: bool = False) -> tuple[La
         return Layout.of(array.dtype, array.shape), 0, context.memory.allocate(0)
     sharable = array.flags.c_contiguous and array.flags.aligned and array.flags.writeable
     if context.traits.unified:
-        if borrow and sharable:
-            block, offset = context.memory.adopt(array, borrowed=True)
+        shared = context.memory.borrow(array) if borrow and sharable else None
+        if shared is not None:
+            block, offset = shared
             return Layout.of(array.dtype, array.shape), offset, block
-        block, offset = context.memory.adopt(_own_copy(array), borrowed=False)
         counters.bytes_to_device += array.nbytes
-        return Layout.of(array.dtype, array.shape), offset, block
+        return Layout.of(array.dtype, array.shape), 0, context.memory.adopt(_own_copy(array))
     source = array if borrow and array.flags.c_contiguous else _own_copy(array)
     layout = Layout.of(array.dtype, array.shape)
     block = context.memory.allocate(layout.nbytes)

@@ -3,4 +3,5 @@
 # these declare how Ops of a class are lowered
 from . import indexing as indexing
 from . import joining as joining
+from . import linear as linear
 from . import scan as scan

@@ -82,7 +82,9 @@ class Elementwise:
     def body(self) -> tuple[str, ...]:
         """The statements of one element."""
         results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
-        lines, names = self.expr.body({k: x.at("i") for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)})
+        lines, names = self.expr.body(
+            {k: x.at("i") for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)}
+        )
         stores = [f"{x.at('i')} = {expr.stored(name, x.row)};" for x, name in zip(results, names, strict=True)]
         return lines + tuple(stores)
 
@@ -148,10 +150,10 @@ class Tiled:
 def result_layouts(body: Expr, shape: tuple[int, ...], inputs: Sequence[Layout]) -> tuple[Layout, ...]:
     """Layouts of fresh results: NumPy's 'K' order, that of the operands."""
     if all(x.c_contiguous and x.shape == shape for x in inputs):
-        return tuple(Layout.of(d, shape) for d in body.dtypes)
+        return tuple(Layout.of(d, shape) for d in body.results)
     order = memory_order(shape, [broadcast_strides(x.shape, x.elements, shape) for x in inputs])
     strides = ordered_strides(shape, order)
-    return tuple(Layout.of(d, shape, tuple(s * d.itemsize for s in strides)) for d in body.dtypes)
+    return tuple(Layout.of(d, shape, tuple(s * d.itemsize for s in strides)) for d in body.results)
 
 
 def lower(
@@ -220,14 +222,12 @@ def launch(
     return Launch(spec, tuple(arguments), global_size, local_size)
 
 
-def normalize(
-    shape: tuple[int, ...], strides: list[Strides], keep_axes: bool
-) -> tuple[tuple[int, ...], list[Strides]]:
+def normalize(shape: tuple[int, ...], strides: list[Strides], keep_axes: bool) -> tuple[tuple[int, ...], list[Strides]]:
     """Axes in the order of memory and merged, at least one of them."""
     if keep_axes:
         sizes, merged = shape, tuple(strides)
     else:
-        order = memory_order(shape, strides)
+        order = memory_order(shape, strides, first_wins=True)
         sizes, merged = merge(permute(shape, order), [permute(s, order) for s in strides])
     if not sizes:
         return (1,), [(1,) if k == 0 else (0,) for k in range(len(strides))]

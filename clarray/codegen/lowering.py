@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from clarray.core.aval import broadcast_shapes, normalize_axes
 from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Builder
 from clarray.core.layout import Layout
 from clarray.core.movement import Astype, Unslice, slice_
-from clarray.core.aval import broadcast_shapes, normalize_axes
 from clarray.core.op import Op, Reduction, Ufunc
 from clarray.core.traits import Traits
 
@@ -80,7 +80,12 @@ def _ufunc(
 
 @rule(Reduction)
 def _reduction(
-    op: Reduction, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Reduction,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     arrays = [x for x in operands if isinstance(x, Layout)]
     x = arrays[0]
@@ -98,7 +103,12 @@ def _reduction(
 
 @rule(Astype)
 def _astype(
-    op: Astype, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Astype,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     (x,) = operands
     dtype = np.dtype(params["dtype"]) if out is None else out.dtype
@@ -120,7 +130,12 @@ def _astype(
 
 @rule(Unslice)
 def _unslice(
-    op: Unslice, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Unslice,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     g, like = (x for x in operands if isinstance(x, Layout))
     whole = out or Layout.of(g.dtype, like.shape)

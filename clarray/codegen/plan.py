@@ -103,7 +103,9 @@ class Plan:
 
     def _mapped(self, change: Callable[[Any], Any]) -> Plan:
         launches = tuple(
-            replace(launch, arguments=tuple(change(a) if isinstance(a, Buffer | Offset) else a for a in launch.arguments))
+            replace(
+                launch, arguments=tuple(change(a) if isinstance(a, Buffer | Offset) else a for a in launch.arguments)
+            )
             for launch in self.launches
         )
         return replace(self, launches=launches)

@@ -209,12 +209,16 @@ def lower(
     first_scratch = 1 + len(inputs)
     scratch = [first_scratch + k for k in range(len(fields))]
     first = make.launch("first", body, walk, scratch, numbers, rows, names, parts)
-    joined = Walk(walk.kept, (parts,), (walk.kept_steps[0], *[flat_steps(walk.kept)] * len(fields)), ((kept,),) * len(fields))
+    joined = Walk(
+        walk.kept, (parts,), (walk.kept_steps[0], *[flat_steps(walk.kept)] * len(fields)), ((kept,),) * len(fields)
+    )
     builder = expr.Builder()
     state = builder.build([builder.load(k, d) for k, d in enumerate(fields)])
     state_rows = [dtypes.DTYPES[d] for d in fields]
     last = make.launch("last", state, joined, [0], scratch, state_rows, [f"x{k}" for k in range(len(fields))], 1)
-    sizes = tuple(parts * kept * np.dtype(row.numpy if row.name != "float16" else "float32").itemsize for row in state_rows)
+    sizes = tuple(
+        parts * kept * np.dtype(row.numpy if row.name != "float16" else "float32").itemsize for row in state_rows
+    )
     return Plan((out,), (first, last), sizes)
 
 
@@ -230,10 +234,10 @@ def _walk(out: Layout, inputs: Sequence[Layout], shape: tuple[int, ...], axes: t
     kept_shape, reduced_shape = permute(shape, kept), permute(shape, axes)
     kept_steps = [tuple(out_steps), *(permute(s, kept) for s in strides)]
     reduced_steps = [permute(s, axes) for s in strides]
-    order = memory_order(kept_shape, [*kept_steps[1:], kept_steps[0]])
+    order = memory_order(kept_shape, [*kept_steps[1:], kept_steps[0]], first_wins=True)
     kept_sizes, kept_merged = merge(permute(kept_shape, order), [permute(s, order) for s in kept_steps])
     if not in_order:
-        order = memory_order(reduced_shape, reduced_steps)
+        order = memory_order(reduced_shape, reduced_steps, first_wins=True)
         reduced_shape, reduced_steps = permute(reduced_shape, order), [permute(s, order) for s in reduced_steps]
     reduced_sizes, reduced_merged = merge(reduced_shape, reduced_steps)
     if not kept_sizes:
@@ -273,7 +277,7 @@ class _Maker:
         kept, reduced = prod(walk.kept), prod(walk.reduced)
         if self.walk == "grid":
             wanted = ITEMS_PER_UNIT * max(self.traits.compute_units, 8)
-            if kept >= wanted and self.along(walk) == "kept" or reduced <= 32:
+            if (kept >= wanted and self.along(walk) == "kept") or reduced <= 32:
                 return 1
             return min(max(32, ceil_div(wanted, kept)), ceil_div(reduced, 16), 4096)
         wanted = 4 * self.traits.compute_units

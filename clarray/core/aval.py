@@ -50,7 +50,9 @@ def broadcast_shapes(shapes: Sequence[Shape], who: str = "broadcast") -> Shape:
                 size = n
             elif n is not None:
                 listed = " ".join(map(str, shapes))
-                raise ValueError(f"{who}(): operands of shapes {listed} do not broadcast: axis {axis} has {size} and {n}")
+                raise ValueError(
+                    f"{who}(): operands of shapes {listed} do not broadcast: axis {axis} has {size} and {n}"
+                )
         result.append(size)
     return tuple(result)
 

@@ -7,7 +7,7 @@ Promotion follows NumPy 2 (NEP 50): Python scalars are *weak*, they take part wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ def row(dtype: Any) -> DType:
         raise TypeError(f"clarray has no dtype {dtype!r}; it has {names}") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote(dtypes: tuple[NumpyDType | type, ...]) -> NumpyDType:
     """The dtype that NumPy 2 gives for these operands together.
 
@@ -115,18 +115,24 @@ def promote(dtypes: tuple[NumpyDType | type, ...]) -> NumpyDType:
     return np.result_type(*strong, *weak)
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_weakly_typed(dtypes: tuple[NumpyDType | type, ...]) -> bool:
     """Whether every operand is a Python scalar, so that the result has no width of its own."""
     return not any(isinstance(d, np.dtype) for d in dtypes)
 
 
+SINGLES: dict[NumpyDType, NumpyDType] = {
+    np.dtype("float64"): np.dtype("float32"),
+    np.dtype("complex128"): np.dtype("complex64"),
+}
+
+
 def without_fp64(dtype: NumpyDType) -> NumpyDType:
     """The dtype that stands for `dtype` on a device without fp64, when nobody asked for it."""
-    return {np.dtype("float64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("complex64")}.get(dtype, dtype)
+    return SINGLES.get(dtype, dtype)
 
 
-@lru_cache(maxsize=None)
+@cache
 def floating(dtype: NumpyDType) -> NumpyDType:
     """The floating dtype in which NumPy computes a function such as exp of this dtype."""
     if dtype.kind in "fc":
@@ -134,6 +140,12 @@ def floating(dtype: NumpyDType) -> NumpyDType:
     return np.dtype({1: "float16", 2: "float32"}.get(dtype.itemsize, "float64"))
 
 
+REAL_PARTS: dict[NumpyDType, NumpyDType] = {
+    np.dtype("complex64"): np.dtype("float32"),
+    np.dtype("complex128"): np.dtype("float64"),
+}
+
+
 def real(dtype: NumpyDType) -> NumpyDType:
     """The dtype of the real part of a complex dtype; any other dtype is its own."""
-    return {np.dtype("complex64"): np.dtype("float32"), np.dtype("complex128"): np.dtype("float64")}.get(dtype, dtype)
+    return REAL_PARTS.get(dtype, dtype)

@@ -48,7 +48,7 @@ class Expr:
         return {n.payload: n.dtype for n in self.nodes if n.kind == kind}
 
     @property
-    def dtypes(self) -> tuple[NumpyDType, ...]:
+    def results(self) -> tuple[NumpyDType, ...]:
         """The dtypes of the results."""
         return tuple(self.nodes[i].dtype for i in self.outputs)
 

@@ -105,26 +105,37 @@ def merge(shape: Shape, operands: Sequence[Strides]) -> tuple[Shape, tuple[Strid
     return tuple(sizes), tuple(tuple(step[k] for step in steps) for k in range(len(operands)))
 
 
-def memory_order(shape: Shape, operands: Sequence[Strides]) -> tuple[int, ...]:
+def memory_order(shape: Shape, operands: Sequence[Strides], first_wins: bool = False) -> tuple[int, ...]:
     """Axes from the outermost to the innermost in memory, as NumPy's iterator orders them ('K').
 
-    Operands are asked in turn; an axis along which one is stretched says nothing.
+    An axis along which an operand is stretched says nothing. Where operands disagree about two axes they
+    keep their order, or, if `first_wins`, follow the first operand that has a say.
     """
-
-    def compare(a: int, b: int) -> int:
-        for s in operands:
-            x, y = abs(s[a]), abs(s[b])
-            if x and y and x != y:
-                return -1 if x > y else 1
-        return a - b
-
-    order = list(range(len(shape)))
+    order = list(reversed(range(len(shape))))
     for i in range(1, len(order)):  # insertion: the comparison is not transitive, sorted() needs that it is
-        j = i
-        while j and compare(order[j - 1], order[j]) > 0:
-            order[j - 1], order[j] = order[j], order[j - 1]
-            j -= 1
-    return tuple(order)
+        place = i
+        for j in range(i - 1, -1, -1):
+            goes_inside = _goes_inside(order[i], order[j], operands, first_wins)
+            if goes_inside is False:
+                break
+            if goes_inside:
+                place = j
+        order.insert(place, order.pop(i))
+    return tuple(reversed(order))
+
+
+def _goes_inside(axis: int, inner: int, operands: Sequence[Strides], first_wins: bool) -> bool | None:
+    """Whether `axis` has smaller strides than `inner`, an axis after it; None where no operand has both."""
+    found: bool | None = None
+    for s in operands:
+        x, y = abs(s[axis]), abs(s[inner])
+        if x and y:
+            if x >= y:
+                return False
+            if first_wins:
+                return True
+            found = True
+    return found
 
 
 def ordered_strides(shape: Shape, order: Sequence[int]) -> Strides:

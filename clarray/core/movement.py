@@ -157,7 +157,9 @@ class Slice(View):
         view = self.look(as_strided(PHANTOM, known, (0,) * len(known)), (), params)
         if None not in shape:
             return tuple(view.shape)
-        return tuple(n if n < stand_in // 2**20 and _known(k, params["index"], shape) else None for k, n in enumerate(view.shape))
+        return tuple(
+            n if n < stand_in // 2**20 and _known(k, params["index"], shape) else None for k, n in enumerate(view.shape)
+        )
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         return (unslice(g, operands[0], index=params["index"]),)

@@ -38,6 +38,8 @@ class Op:
     name: str
     nout: int = 1
     doc: str = ""
+    in_place: tuple[int, ...] | None = None
+    """Operands that may be the very array the result is written to; None: the result is always new memory."""
     shape_only: tuple[int, ...] = ()  # operands of which only the shape matters, so that they need not be computed
     registry: ClassVar[dict[str, Op]] = {}
 

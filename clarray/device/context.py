@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from typing import Any
 from weakref import WeakSet
 
@@ -17,6 +17,7 @@ from clarray.errors import DeviceError
 from .memory import Memory
 from .probe import probe
 from .program import Programs
+from .quirks import missing_linker
 from .select import Device
 
 PLANS = 4096  # bound plans kept; the least recently made goes first
@@ -30,6 +31,8 @@ class Context:
     def __init__(self, device: Device, name: str) -> None:
         self.device = device
         self.name = name
+        if missing := missing_linker(device.platform):
+            raise DeviceError(f"{device!r} does not start: {missing}")
         try:
             self.cl = cl.Context([device.cl])
             self.queue = cl.CommandQueue(self.cl)
@@ -41,11 +44,14 @@ class Context:
         self.memory = Memory(self)
         self.programs = Programs(self)
         self.plans: OrderedDict[Any, Any] = OrderedDict()
-        self.pending: list[tuple[Any, ...]] = []  # (event, what must live until it is done)
+        self.pending: deque[tuple[Any, ...]] = deque()  # (event, what must live until it is done), in order
         self.last_event: Any = None
         limit = config.gpuarray.memory_limit
         if limit:
             self.memory.limit = int(limit)
+        wanted = config.gpuarray.preallocate
+        if wanted > 0:  # a fraction up to 1, then megabytes
+            self.memory.reserve(int(wanted * (self.traits.global_memory if wanted <= 1 else 1 << 20)))
         _live.add(self)
 
     def wait(self, event: Any) -> None:
@@ -61,12 +67,13 @@ class Context:
             self.queue.finish()
         except cl.Error as error:
             raise DeviceError(f"work on {self.device!r} failed: {error}") from error
-        self.pending.clear()
+        self.poll()
 
     def poll(self) -> None:
         """Let go of host memory whose commands are done."""
-        complete = cl.command_execution_status.COMPLETE
-        self.pending = [p for p in self.pending if p[0].command_execution_status > complete]
+        complete, pending = cl.command_execution_status.COMPLETE, self.pending
+        while pending and pending[0][0].command_execution_status <= complete:  # a failed one is negative
+            pending.popleft()
 
     def remember(self, key: Any, plan: Any) -> None:
         """Keep a bound plan for the next call with the same key."""

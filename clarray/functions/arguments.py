@@ -1,0 +1,70 @@
+"""Arguments as Ops want them: operands, shapes, axes, dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from clarray.array import transfer
+from clarray.array.convert import to_array
+from clarray.core import dtypes
+from clarray.core.aval import normalize_axis
+from clarray.device.context import Context
+from clarray.device.current import context_for
+
+
+def as_operand(x: Any) -> Any:
+    """An array or a variable as it is, anything else uploaded to the default device."""
+    return x if hasattr(x, "_bind_rank") else to_array(x)
+
+
+def is_symbolic(x: Any) -> bool:
+    """Whether x is a variable of a graph, whose elements are not there yet."""
+    return getattr(x, "_bind_rank", 0) > 1
+
+
+def shape_of(shape: Any) -> tuple[int, ...]:
+    """A shape given as an integer or a sequence of integers, or of variables."""
+    if isinstance(shape, Iterable):
+        return tuple(n if is_symbolic(n) else n.__index__() for n in shape)
+    return (shape if is_symbolic(shape) else shape.__index__(),)
+
+
+def extents(x: Any) -> tuple[Any, ...]:
+    """The shape of x: of a variable, ints where they are known and variables elsewhere."""
+    if not is_symbolic(x):
+        return tuple(x.shape)
+    return tuple(x.shape[k] if n is None else n for k, n in enumerate(x.aval.shape))
+
+
+def axes_of(axis: Any) -> Any:
+    """An axis argument made hashable: None, an int, or a tuple of ints."""
+    if axis is None:
+        return None
+    if isinstance(axis, Iterable) and not hasattr(axis, "__index__"):
+        return tuple(a.__index__() for a in axis)
+    return axis.__index__()
+
+
+def axis_of(axis: Any, x: Any, who: str) -> int:
+    """One axis of x, counted from the front."""
+    return normalize_axis(axis, x.ndim, who)
+
+
+def dtype_of(dtype: Any, default: Any, context: Context) -> np.dtype[Any]:
+    """The dtype asked for, or the default one as the device can hold it."""
+    if dtype is None:
+        default = np.dtype(default)
+        return default if context.traits.fp64 else dtypes.without_fp64(default)
+    transfer.check_dtype(context, dtype)
+    return np.dtype(dtype)
+
+
+def context_of(device: Any, like: Any = None) -> Context:
+    """The context that `device=` names, else that of `like`, else the default one."""
+    if device is not None:
+        return context_for(device)
+    found: Context | None = getattr(like, "context", None)
+    return found or context_for(None)

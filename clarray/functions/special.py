@@ -1,0 +1,12 @@
+"""Special functions, under the names of scipy.special."""
+
+from __future__ import annotations
+
+from clarray.core.ops import digamma, erf, erfc, erfinv, expit, gamma, lgamma, logit
+
+from .statistical import logsumexp
+
+__all__ = ["digamma", "erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "lgamma", "logit", "logsumexp", "psi"]
+
+gammaln = lgamma
+psi = digamma

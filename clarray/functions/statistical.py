@@ -1,0 +1,108 @@
+"""Statistical functions: reductions and cumulative ones, over any axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from clarray.core import cumulative, ops
+from clarray.core.op import Reduction
+
+from .arguments import as_operand, axes_of, extents
+from .creation import full
+from .manipulation import concat
+
+__all__ = [
+    "all", "any", "count_nonzero", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum", "logsumexp", "max",
+    "mean", "min", "prod", "std", "sum", "var",
+]  # fmt: skip
+
+
+def reducing(op: Reduction) -> Callable[..., Any]:
+    """The function of a reduction that has no say in its dtype."""
+
+    def function(x: Any, /, axis: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        return _reduce(op, x, axis, None, out, keepdims)
+
+    return _named(function, op)
+
+
+def accumulating(op: Reduction) -> Callable[..., Any]:
+    """The function of a reduction that accumulates in a dtype of choice."""
+
+    def function(x: Any, /, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        return _reduce(op, x, axis, dtype, out, keepdims)
+
+    return _named(function, op)
+
+
+def _reduce(op: Reduction, x: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> Any:
+    params = {"axis": axes_of(axis), "dtype": None if dtype is None else np.dtype(dtype), "keepdims": bool(keepdims)}
+    return op(as_operand(x), **params) if out is None else op(as_operand(x), **params, out=out)
+
+
+def _named(function: Callable[..., Any], op: Reduction) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = op.name
+    function.__doc__ = f"{op.doc[0].upper()}{op.doc[1:]}. `axis` is None (all), an int or several."
+    return function
+
+
+sum = accumulating(ops.sum)
+prod = accumulating(ops.prod)
+mean = accumulating(ops.mean)
+logsumexp = accumulating(ops.logsumexp)
+max = reducing(ops.max)
+min = reducing(ops.min)
+any = reducing(ops.any)
+all = reducing(ops.all)
+count_nonzero = reducing(ops.count_nonzero)
+
+
+def var(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
+    """The variance, of which count - `correction` is the divisor (`ddof` is NumPy's other name for it)."""
+    return as_operand(x).var(axes_of(axis), correction or ddof, bool(keepdims))
+
+
+def std(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
+    """The standard deviation: the root of `var`."""
+    return as_operand(x).std(axes_of(axis), correction or ddof, bool(keepdims))
+
+
+def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+    """Sums of the elements up to each, along `axis`, which only one dimension may leave out.
+
+    With `include_initial` the result begins with a zero and is one longer.
+    """
+    return _cumulate(cumulative.cumulative_sum, 0, x, axis, dtype, include_initial)
+
+
+def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
+    """Products of the elements up to each; as `cumulative_sum`, but it begins with a one."""
+    return _cumulate(cumulative.cumulative_prod, 1, x, axis, dtype, include_initial)
+
+
+def _cumulate(op: Any, first: int, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
+    x = as_operand(x)
+    if axis is None:
+        if x.ndim != 1:
+            raise ValueError(f"{op.name}() of {x.ndim} dimensions takes an axis")
+        axis = 0
+    result = op(x, axis=axis.__index__(), dtype=None if dtype is None else np.dtype(dtype))
+    if not include_initial:
+        return result
+    shape = tuple(1 if a == axis % x.ndim else n for a, n in enumerate(extents(x)))
+    return concat((full(shape, first, result.dtype, getattr(x, "device", None)), result), axis=axis)
+
+
+def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """NumPy's `cumulative_sum`: without an axis, of the array made flat."""
+    x = as_operand(x)
+    return _cumulate(cumulative.cumulative_sum, 0, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False)
+
+
+def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
+    """NumPy's `cumulative_prod`: without an axis, of the array made flat."""
+    x = as_operand(x)
+    return _cumulate(cumulative.cumulative_prod, 1, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False)

@@ -1,0 +1,343 @@
+"""Fusion: which operations share a kernel.
+
+Nodes are taken from the outputs backwards. An elementwise node joins the step of its consumers where
+that step walks over the same elements and no other consumer would come to stand both before and after
+it; one that only feeds a reduction becomes part of its map. Cheap values of a few operands are computed
+again in every kernel that wants them rather than stored. Last, steps at the same depth that read a
+common array are joined, so that several results come from one kernel.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from clarray.core import movement
+from clarray.core.expr import Builder, Expr
+from clarray.core.movement import Astype, View
+from clarray.core.op import Reduction, Ufunc
+
+from .rewrites import value_of
+from .variable import Apply, Constant, Variable
+
+MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
+ARGUMENT_BYTES = 900  # every device takes 1024
+MAX_REPEATS = 3  # kernels that compute a cheap value again
+FAR = 200  # steps looked at when asking what depends on what
+
+STRETCHES = (movement.broadcast_like, movement.broadcast_to)
+
+
+class Step:
+    """Nodes that run as one: `kind` is elementwise, reduce, view or other."""
+
+    __slots__ = ("body", "depth", "inputs", "kind", "nodes", "outputs", "pattern", "results", "scalars")
+
+    def __init__(self, kind: str, node: Apply) -> None:
+        self.kind = kind
+        self.nodes: list[Apply] = [node]
+        # what a kernel walks over: the broadcast pattern of its elements
+        self.pattern = node.operands[0].broadcastable if kind == "reduce" else node.out.broadcastable
+        self.depth = 0
+        self.inputs: list[Variable] = []  # arrays read
+        self.scalars: list[Variable] = []  # values known when the step is bound
+        self.outputs: list[Variable] = []  # arrays made
+        self.results: set[Variable] = set(node.outputs)
+        self.body: Expr | None = None
+
+    @property
+    def fuses(self) -> bool:
+        """Whether elementwise operations may be taken in."""
+        return self.kind in ("elementwise", "reduce")
+
+    @property
+    def head(self) -> Apply:
+        """The node that every other feeds, where there is one."""
+        return self.nodes[0]
+
+    def take(self, node: Apply) -> None:
+        """Add a node that feeds those here."""
+        self.nodes.append(node)
+        self.results.update(node.outputs)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
+
+
+def kind_of(node: Apply) -> str:
+    """The kind of step that a node by itself makes."""
+    if isinstance(node.op, Ufunc | Astype):
+        return "elementwise"
+    if isinstance(node.op, Reduction):
+        return "reduce"
+    return "view" if isinstance(node.op, View) else "other"
+
+
+def data_inputs(node: Apply) -> list[Variable]:
+    """The operands whose elements are needed, not only their shape."""
+    only = node.op.shape_only
+    return [x for k, x in enumerate(node.operands) if k not in only] if only else list(node.operands)
+
+
+class Fusion:
+    """The steps of a list of nodes in topological order, of which `known` variables need no step."""
+
+    def __init__(
+        self, nodes: Sequence[Apply], outputs: Iterable[Variable], known: set[Variable], where: Mapping[Variable, object],
+        fuse: bool = True,
+    ) -> None:  # fmt: skip
+        self.outputs = set(outputs)
+        self.known = known
+        self.where = where
+        self.fuse = fuse
+        self.consumers: dict[Variable, list[Apply]] = defaultdict(list)
+        self.steps_of: dict[Apply, list[Step]] = {}
+        needed = self._needed(nodes)
+        for node in needed:
+            for x in dict.fromkeys(data_inputs(node)):
+                self.consumers[x].append(node)
+        for node in reversed(needed):
+            self._place(node)
+        self.order = {node: k for k, node in enumerate(needed)}
+        steps = list(dict.fromkeys(s for node in needed for s in self.steps_of[node]))
+        for step in steps:
+            step.nodes.sort(key=self.order.__getitem__)
+        steps = self._sorted(steps)
+        if fuse:
+            steps = self._sorted(self._joined(steps))
+        self.steps = steps
+        for step in steps:
+            self._finish(step)
+
+    def _needed(self, nodes: Sequence[Apply]) -> list[Apply]:
+        """The nodes whose elements are wanted."""
+        wanted = set(self.outputs)
+        kept = []
+        for node in reversed(nodes):
+            if any(x in wanted and x not in self.known for x in node.outputs):
+                kept.append(node)
+                wanted.update(data_inputs(node))
+        return kept[::-1]
+
+    # from the outputs backwards
+
+    def _place(self, node: Apply) -> None:
+        """Let a node join its consumers, or make it a step."""
+        out = node.out
+        kind = kind_of(node)
+        joins = kind == "elementwise" or node.op in STRETCHES
+        if not (joins and self.fuse):
+            self.steps_of[node] = [Step(kind, node)]
+            return
+        consumers = list(dict.fromkeys(s for c in self.consumers[out] for s in self.steps_of[c]))
+        outside = out in self.outputs
+        free = node.op in STRETCHES
+        if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
+            alone = len(consumers) == 1
+            repeatable = free or is_cheap(node) and len(self._arrays(node)) <= 2
+            if all(self._fits(node, s, whole=alone or repeatable) for s in consumers) and (alone or repeatable):
+                for step in consumers:
+                    step.take(node)
+                self.steps_of[node] = consumers
+                return
+        if not free:
+            for step in consumers:
+                if step.kind != "elementwise" or step.pattern != out.broadcastable or not self._fits(node, step):
+                    continue
+                if not any(self._reaches(other, step) for other in consumers if other is not step):
+                    step.take(node)
+                    self.steps_of[node] = [step]
+                    return
+        self.steps_of[node] = [Step("view" if free else "elementwise", node)]
+
+    def _fits(self, node: Apply, step: Step, whole: bool = True) -> bool:
+        """Whether a step may compute this node for each of its elements."""
+        if not step.fuses or self.where.get(node.out) is not self.where.get(step.head.out):
+            return False
+        if node.out.broadcastable != step.pattern and not (whole and (node.op in STRETCHES or is_cheap(node))):
+            return False
+        if len(step.nodes) >= MAX_NODES:
+            return False
+        arrays = {x for n in step.nodes for x in self._arrays(n)} | set(self._arrays(node))
+        return self._room(arrays - step.results - set(node.outputs), step)
+
+    def _room(self, arrays: set[Variable], step: Step) -> bool:
+        """Whether a kernel takes so many arrays as arguments; some of its results may have to be stored."""
+        stored = 1 + sum(x in self.outputs for x in step.results)
+        return (len(arrays) + stored) * (16 + 8 * len(step.pattern)) <= ARGUMENT_BYTES
+
+    def _arrays(self, node: Apply) -> list[Variable]:
+        """What a kernel would have to load for this node."""
+        return [x for x in data_inputs(node) if x not in self.known and value_of(x) is None]
+
+    def _reaches(self, start: Step, goal: Step) -> bool:
+        """Whether `goal` depends on `start`; yes where finding out takes too long."""
+        stack, seen = [start], {start}
+        while stack:
+            step = stack.pop()
+            if step is goal or len(seen) > FAR:
+                return True
+            for node in step.nodes:
+                for x in node.outputs:
+                    for consumer in self.consumers[x]:
+                        for after in self.steps_of[consumer]:
+                            if after not in seen:
+                                seen.add(after)
+                                stack.append(after)
+        return False
+
+    # steps among each other
+
+    def _inputs(self, step: Step) -> list[Variable]:
+        arrays = dict.fromkeys(x for n in step.nodes for x in data_inputs(n) if x not in step.results and x not in self.known)
+        return list(arrays)
+
+    def _sorted(self, steps: Sequence[Step]) -> list[Step]:
+        """Steps in an order in which they can run; their depths are set."""
+        makers = self._makers(steps)
+        order: list[Step] = []
+        done: set[Step] = set()
+        for first in steps:
+            stack = [first]
+            while stack:
+                step = stack[-1]
+                before = {makers[x] for x in self._inputs(step) if x in makers}
+                waiting = [s for s in sorted(before, key=lambda s: self.order[s.nodes[-1]]) if s not in done]
+                if waiting and step not in done:
+                    stack += waiting
+                    continue
+                stack.pop()
+                if step not in done:
+                    done.add(step)
+                    step.depth = 1 + max((s.depth for s in before), default=0)
+                    order.append(step)
+        return order
+
+    def _makers(self, steps: Sequence[Step]) -> dict[Variable, Step]:
+        """The step that stores a variable, for those that a later step or the caller reads."""
+        read = {x for s in steps for x in self._inputs(s)} | self.outputs
+        return {x: s for s in steps for x in s.results if x in read and (len(self.steps_of[x.owner]) == 1)}  # type: ignore[index]
+
+    def _joined(self, steps: Sequence[Step]) -> list[Step]:
+        """Elementwise steps of one depth and one shape, joined: none of them depends on another."""
+        groups: dict[object, list[Step]] = defaultdict(list)
+        gone: set[Step] = set()
+        for step in steps:
+            if step.kind == "elementwise":
+                groups[step.depth, step.pattern, self.where.get(step.head.out)].append(step)
+        for (_, pattern, _), group in groups.items():  # type: ignore[misc]
+            by_input: dict[Variable | None, Step] = {}
+            for step in group:
+                shapes: list[Variable | None] = [x for x in self._inputs(step) if x.broadcastable == pattern]
+                shapes += [None] if not pattern else []
+                partner = next((by_input[x] for x in shapes if x in by_input), None)
+                if partner is None or not self._can_join(partner, step):
+                    for x in shapes:
+                        by_input[x] = step
+                    continue
+                for node in step.nodes:
+                    if node not in partner.nodes:
+                        partner.nodes.append(node)
+                    self.steps_of[node] = list(dict.fromkeys(partner if s is step else s for s in self.steps_of[node]))
+                partner.nodes.sort(key=self.order.__getitem__)
+                partner.results |= step.results
+                gone.add(step)
+                for x in shapes:
+                    by_input.setdefault(x, partner)
+        return [s for s in steps if s not in gone]
+
+    def _can_join(self, a: Step, b: Step) -> bool:
+        if len(a.nodes) + len(b.nodes) > MAX_NODES:
+            return False
+        arrays = set(self._inputs(a)) | set(self._inputs(b))
+        stored = sum(self._is_read(x, s) for s in (a, b) for x in s.results)
+        return (len(arrays) + stored) * (16 + 8 * len(a.pattern)) <= ARGUMENT_BYTES
+
+    def _is_read(self, x: Variable, step: Step) -> bool:
+        return x in self.outputs or any(step not in self.steps_of[c] for c in self.consumers[x])
+
+    # what a step computes
+
+    def _finish(self, step: Step) -> None:
+        """Find a step's arrays and build its Expr."""
+        if step.kind in ("view", "other"):
+            step.inputs = list(dict.fromkeys(data_inputs(step.head)))
+            step.outputs = list(step.head.outputs)
+            return
+        step.outputs = [x for n in step.nodes for x in n.outputs if self._stores(step, x)]
+        builder = Body(self, step)
+        if step.kind == "reduce":
+            node = step.nodes[-1]
+            step.outputs = [node.out]
+            accumulator, _ = node.op.resolve(  # type: ignore[attr-defined]
+                node.operands[0].aval.dtype, node.params.get("dtype"), node.fp64
+            )
+            uses = "acc" in node.op.state or "real" in node.op.state  # type: ignore[attr-defined]
+            computed = accumulator if uses else node.operands[0].aval.dtype
+            results = [builder.value(x, computed) for x in node.operands]
+        else:
+            results = [builder.value(x, x.aval.dtype) for x in step.outputs]
+        step.body = builder.builder.build(results)
+        # arrays are loads in the order in which they were met; dead ones leave the Expr but keep their number
+        step.inputs, step.scalars = list(builder.loads), list(builder.scalars)
+
+    def _stores(self, step: Step, x: Variable) -> bool:
+        if x in self.outputs:
+            return True
+        owners = self.steps_of[x.owner]  # type: ignore[index]
+        return len(owners) == 1 and any(step not in self.steps_of[c] for c in self.consumers[x])
+
+
+class Body:
+    """Builds the Expr of a step."""
+
+    def __init__(self, fusion: Fusion, step: Step) -> None:
+        self.builder = Builder()
+        self.loads: dict[Variable, int] = {}
+        self.scalars: dict[Variable, int] = {}
+        self.known = fusion.known
+        self.values: dict[Variable, int] = {}
+        for node in step.nodes:
+            if kind_of(node) == "reduce":
+                continue
+            if isinstance(node.op, Ufunc):
+                loop, out = node.op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)
+                args = [self.value(x, d) for x, d in zip(node.operands, loop, strict=True)]
+                number = self.builder.call(node.op, args, loop, out)
+            else:
+                number = self.value(node.operands[0], node.out.aval.dtype)
+            self.values[node.out] = number
+
+    def value(self, x: Variable, dtype: np.dtype) -> int:  # type: ignore[type-arg]
+        """The number of a variable's value, converted to `dtype`."""
+        number = self.values.get(x)
+        if number is None:
+            constant = value_of(x)
+            if constant is not None:
+                return self._constant(x, constant, dtype)
+            number = self.values[x] = self._leaf(x)
+        return self.builder.cast(number, dtype)
+
+    def _constant(self, x: Variable, value: object, dtype: np.dtype) -> int:  # type: ignore[type-arg]
+        weak = isinstance(x, Constant) and x.aval.weak is not None
+        if weak:
+            return self.builder.constant(value, dtype)
+        return self.builder.cast(self.builder.constant(value, x.aval.dtype), dtype)
+
+    def _leaf(self, x: Variable) -> int:
+        if x in self.known and x.ndim == 0:
+            return self.builder.scalar(self.scalars.setdefault(x, len(self.scalars)), x.aval.dtype)
+        return self.builder.load(self.loads.setdefault(x, len(self.loads)), x.aval.dtype)
+
+
+def is_cheap(node: Apply) -> bool:
+    """Whether computing a value again costs less than storing it: its C code calls no function."""
+    if isinstance(node.op, Astype) or node.op in STRETCHES:
+        return True
+    if not isinstance(node.op, Ufunc):
+        return False
+    code = node.op.code.get(node.operands[-1].aval.dtype.kind, "f(x)")
+    return "/" not in code and re.search(r"\w\(", code.replace("({T})(", "")) is None
