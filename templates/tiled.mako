@@ -23,12 +23,10 @@ kernel void kernel_main(
 {
 % if spec.alone:
     idx rest = get_global_id(0);
-    const idx block = rest % columns;
+    const idx left = rest % columns * ${spec.block[0]}, right = min(left + ${spec.block[0]}, n0);
     rest /= columns;
-    const idx r0 = (rest % rows) * ${spec.tile};
+    const idx top = rest % rows * ${spec.block[1]}, bottom = min(top + ${spec.block[1]}, n1);
     rest /= rows;
-    const idx end = min((block + 1) * ${spec.block}, n0);
-    const int height = (int)min((idx)${spec.tile}, n1 - r0);
 % else:
     idx rest = get_group_id(1) / rows;
     const idx r0 = (get_group_id(1) - rest * rows) * ${spec.tile}, c0 = (idx)get_group_id(0) * ${spec.tile};
@@ -42,18 +40,24 @@ kernel void kernel_main(
     ${x.qualifier}${spec.restrict} ${x.name}_base = ${x.name}_data + ${x.name}_offset${"".join(f" + c{a} * {x.name}_step{a}" for a in outer)};
 % endfor
 % if spec.alone:
-    for (idx c0 = block * ${spec.block}; c0 < end; c0 += ${spec.tile}) {
-        const int width = (int)min((idx)${spec.tile}, end - c0);
+    for (idx r0 = top; r0 < bottom; r0 += ${spec.tile})
+    for (idx c0 = left; c0 < right; c0 += ${spec.tile}) {
+        const int height = (int)min((idx)${spec.tile}, bottom - r0), width = (int)min((idx)${spec.tile}, right - c0);
 % for x in spec.loads:
         ${x.row.storage} ${x.name}_tile[${spec.tile}][${spec.tile}];
-        for (int c = 0; c < width; c++) {
-            global const ${x.row.storage} *line = ${x.name}_base + r0 + (c0 + c) * ${x.name}_inner;
-            if (height == ${spec.tile})
-                for (int r = 0; r < ${spec.tile}; r++)
-                    ${x.name}_tile[c][r] = line[r];
+        {
+            global const ${x.row.storage} *corner = ${x.name}_base + r0 + c0 * ${x.name}_inner;
+<% word, lines = spec.word(x) %>\
+% if word:
+            if (height == ${spec.tile} && width == ${spec.tile})
+                for (int c = 0; c < ${spec.tile}; c += ${lines})
+                    for (int r = 0; r < ${spec.tile}; r += ${lines})
+                        tile_transpose((global const ${word} *)(corner + c * ${x.name}_inner + r), ${x.name}_inner, (${word} *)&${x.name}_tile[r][c]);
             else
-                for (int r = 0; r < height; r++)
-                    ${x.name}_tile[c][r] = line[r];
+% endif
+                for (int c = 0; c < width; c++)
+                    for (int r = 0; r < height; r++)
+                        ${x.name}_tile[r][c] = corner[c * ${x.name}_inner + r];
         }
 % endfor
         for (int r = 0; r < height; r++) {
@@ -72,7 +76,7 @@ kernel void kernel_main(
 % for x in spec.loads:
     local ${x.row.storage} ${x.name}_tile[${spec.tile}][${spec.tile} + 1];
     if (near < height && far < width)
-        ${x.name}_tile[far][near] = ${x.name}_base[r0 + near + (c0 + far) * ${x.name}_inner];
+        ${x.name}_tile[near][far] = ${x.name}_base[r0 + near + (c0 + far) * ${x.name}_inner];
 % endfor
     barrier(CLK_LOCAL_MEM_FENCE);
     const int r = far, c = near;

@@ -18,36 +18,13 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, ordered_strides, permute
 from clarray.core.traits import Traits
 
+from . import tiled
+from .operand import Operand
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 CHUNK = 4096  # elements below which a CPU's work-item is not worth its launch
 GROUP = 256  # work-items of a GPU's group
 GROUPS_PER_UNIT = 32
-TILE = 16  # rows and columns of a tile: a cache line of float32
-BLOCK = 512  # columns of a strip of tiles that a CPU's work-item makes by itself
-
-
-@dataclass(frozen=True)
-class Operand:
-    """An array a kernel reads or writes; `inner` is its stride along the innermost axis: 0, 1 or "s"."""
-
-    name: str
-    row: dtypes.DType
-    inner: int | str
-    written: bool = False
-
-    def at(self, index: str) -> str:
-        """C text of the element `index` steps along the innermost axis."""
-        return f"{self.name}[{self.position(index)}]"
-
-    def position(self, index: str) -> str:
-        """C text of that element's distance from the first of its row."""
-        return {0: "0", 1: index}.get(self.inner, f"{index} * {self.name}_inner")  # type: ignore[arg-type]
-
-    @property
-    def qualifier(self) -> str:
-        """The C type of the memory."""
-        return f"global {'' if self.written else 'const '}{self.row.storage} *"
 
 
 @dataclass(frozen=True)
@@ -66,6 +43,11 @@ class Elementwise:
     @property
     def fp64(self) -> bool:
         return self.expr.fp64
+
+    @property
+    def preamble(self) -> str:
+        """What the user's code wants before the kernel."""
+        return self.expr.preamble
 
     @property
     def restrict(self) -> str:
@@ -92,59 +74,6 @@ class Elementwise:
     def indices(self) -> list[int]:
         """The axes whose index the Expr uses; then axes are neither merged nor moved."""
         return sorted(self.expr.leaves("index"))
-
-
-@dataclass(frozen=True)
-class Tiled:
-    """The Spec of `tiled.mako`: operands in different memory orders meet in tiles that hold `staged` ones."""
-
-    template: ClassVar[str] = "tiled"
-
-    expr: Expr
-    operands: tuple[Operand, ...]
-    staged: tuple[str, ...]  # operands that lie along the other axis
-    rank: int
-    alone: bool  # a work-item makes a strip of tiles by itself (CPU), else a group makes one tile
-    wide: bool
-    aliased: bool
-
-    @property
-    def fp64(self) -> bool:
-        return self.expr.fp64
-
-    @property
-    def tile(self) -> int:
-        """Rows and columns of a tile."""
-        return TILE
-
-    @property
-    def block(self) -> int:
-        """Columns of a strip of tiles that a work-item makes by itself."""
-        return BLOCK
-
-    scalars = Elementwise.scalars
-    restrict = Elementwise.restrict
-
-    @property
-    def loads(self) -> tuple[Operand, ...]:
-        """The operands read through tiles."""
-        return tuple(x for x in self.operands if x.name in self.staged)
-
-    @property
-    def direct(self) -> tuple[Operand, ...]:
-        """The operands read and written where they are."""
-        return tuple(x for x in self.operands if x.name not in self.staged)
-
-    @property
-    def body(self) -> tuple[str, ...]:
-        """The statements of the element at row r and column c of a tile."""
-        results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
-        reads = {k: self._at(x) for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)}
-        lines, names = self.expr.body(reads)
-        return lines + tuple(f"{self._at(x)} = {expr.stored(n, x.row)};" for x, n in zip(results, names, strict=True))
-
-    def _at(self, x: Operand) -> str:
-        return f"{x.name}_tile[c][r]" if x.name in self.staged else x.at("c")
 
 
 def result_layouts(body: Expr, shape: tuple[int, ...], inputs: Sequence[Layout]) -> tuple[Layout, ...]:
@@ -179,9 +108,14 @@ def lower(
         Operand(name, dtypes.DTYPES[x.dtype], s[-1] if s[-1] in (0, 1) else "s", k < len(outputs))
         for k, (name, x, s) in enumerate(zip(names, layouts, strides, strict=True))
     )
-    spec = Elementwise(body, operands, rank, walk_of(traits), is_wide(layouts, traits.kind), aliased)
     found = body.leaves("scalar")
     scalars = [Scalar(k, found[k]) for k in sorted(found)]
+    wide = is_wide(layouts, traits.kind)
+    across = None if body.leaves("index") else tiled.axis_across(sizes, strides[len(outputs) :])
+    if across is not None:
+        tiles = tiled.make(body, operands, strides, across, traits, wide, aliased)
+        return Plan(plan_outputs, (tiled.launch(tiles, numbers, scalars, sizes, strides, across, traits),))
+    spec = Elementwise(body, operands, rank, walk_of(traits), wide, aliased)
     return Plan(plan_outputs, (launch(spec, numbers, scalars, sizes, strides, traits),))
 
 
