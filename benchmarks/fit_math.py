@@ -1,9 +1,9 @@
-"""Fit the polynomials of the inline math functions: `python benchmarks/fit_math.py` rewrites `polynomials.py`.
+"""Fit the polynomials of the inline math functions: `python benchmarks/fit_math.py` rewrites `math_tables.py`.
 
 Each is the minimax polynomial of a function on an interval for a weighted error, found by Lawson's iteration
 (least squares whose weights grow where the error is largest) on Chebyshev's points. Coefficients are rounded to
 float32 one after the other, from the constant term up, and the rest is fitted again each time, so that later ones
-make up for the rounding of earlier ones. References are evaluated with mpmath in 60 digits.
+make up for the rounding of earlier ones. References are evaluated with mpmath in 100 digits.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from typing import Any
 import mpmath as mp
 import numpy as np
 
-TARGET = Path(__file__).resolve().parent.parent / "clarray/codegen/polynomials.py"
+TARGET = Path(__file__).resolve().parent.parent / "clarray/codegen/math_tables.py"
 POINTS = 400
 ROUNDS = 300
 
-mp.mp.dps = 60
+mp.mp.dps = 100
 LN2 = mp.log(2)
 ROOT2 = mp.sqrt(2)
 
@@ -89,9 +89,9 @@ FITS = (
     Fit("ERF", "erf(x) / x - 1 in x^2", lambda x: mp.erf(x) / x - 1, 0, 1, 6, lambda x: x / mp.erf(x), squared),
     Fit("ERF_TAIL", "log(1 - erf(x)) in x", lambda x: mp.log(mp.erfc(x)), 1, 4, 6,
         lambda x: mp.erfc(x) / mp.erf(x)),
-    Fit("ERFC", "exp(x^2) erfc(x) (1 + 2x) in (x - 2) / (x + 2)", lambda x: erfcx(x) * (1 + 2 * x), 0.5, 10.2, 11,
+    Fit("ERFC", "exp(x^2) erfc(x) (1 + 2x) in (x - 2) / (x + 2)", lambda x: erfcx(x) * (1 + 2 * x), 0.5, 10.2, 10,
         lambda x: 1 / (erfcx(x) * (1 + 2 * x)), lambda x: (x - 2) / (x + 2)),
-    Fit("ERFINV", "erfinv(x) / x in w - 2.5, w = -log(1 - x^2)", erfinv_over_x, 0, 5, 10,
+    Fit("ERFINV", "erfinv(x) / x in w - 2.5, w = -log(1 - x^2)", erfinv_over_x, 0, 5, 9,
         lambda w: 1 / erfinv_over_x(w), lambda w: w - 2.5),
     Fit("ERFINV_TAIL", "erfinv(x) / x in sqrt(w) - 3, w = -log(1 - x^2)", lambda s: erfinv_over_x(s * s),
         mp.sqrt(5), 4.1, 10, lambda s: 1 / erfinv_over_x(s * s), lambda s: s - 3),
@@ -99,9 +99,35 @@ FITS = (
         lambda t: (mp.gamma(1 + t) - 1) / (t * (t - 1)), 0, 1, 8,
         lambda t: t * (t - 1) / mp.gamma(1 + t), lambda t: t - 0.5),
     Fit("LGAMMA", "lgamma(1 + t) / (t (t - 1)) in t - 1/2",
-        lambda t: mp.loggamma(1 + t) / (t * (t - 1)), 0, 1, 10,
+        lambda t: mp.loggamma(1 + t) / (t * (t - 1)), 0, 1, 9,
         lambda t: t * (t - 1) / mp.loggamma(1 + t), lambda t: t - 0.5),
 )  # fmt: skip
+
+SPLITS = (
+    ("LN2", "ln 2: 15 bits and the rest", LN2, (15, 24)),
+    ("LOG10_2", "log10 2: 15 bits and the rest", mp.log10(2), (15, 24)),
+    ("LOG2_E", "1 / ln 2", 1 / LN2, (24, 24)),
+    ("LOG2_10", "log2 10", mp.log(10) / LN2, (24,)),
+    ("LOG10_E", "1 / ln 10", 1 / mp.log(10), (24, 24)),
+    ("TWO_LOG2_E", "2 / ln 2: 12 bits and the rest", 2 / LN2, (12, 24)),
+    ("HALF_PI", "pi / 2", mp.pi / 2, (24, 24)),
+    ("QUARTER_TURN", "pi / 2 / 2^32: 12 bits and the rest", mp.pi / 2**33, (12, 24)),
+    ("STIRLING", "ln sqrt(2 pi) - 1/2", mp.log(2 * mp.pi) / 2 - mp.mpf(1) / 2, (24,)),
+    ("STIRLING_2", "the same in base 2", (mp.log(2 * mp.pi) / 2 - mp.mpf(1) / 2) / LN2, (24,)),
+)
+TWO_OVER_PI_WORDS = 7
+TWO_OVER_PI_ZEROS = 26
+
+
+def split(value: Any, widths: tuple[int, ...]) -> list[float]:
+    """Parts of so many bits each that add up to `value`."""
+    parts = []
+    for bits in widths:
+        _, exponent = mp.frexp(value)
+        unit = mp.ldexp(1, int(exponent) - bits)
+        parts.append(float(mp.nint(value / unit) * unit))
+        value -= parts[-1]
+    return parts
 
 
 def lawson(basis: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -140,7 +166,7 @@ def solve(fit: Fit) -> tuple[list[float], float]:
 
 def main() -> None:
     lines = [
-        '"""Polynomials of the inline math functions, written by `benchmarks/fit_math.py`: constant term first."""',
+        '"""Constants of the inline math functions, written by `benchmarks/fit_math.py`; of polynomials the constant term first."""',
         "",
         "# fmt: off",
     ]
@@ -155,6 +181,12 @@ def main() -> None:
             *(f"    {c!r}," for c in coefficients),
             ")",
         ]
+    for name, what, value, widths in SPLITS:
+        parts = split(value, widths)
+        lines += ["", f"# {what}", f"{name} = {tuple(parts) if len(parts) > 1 else parts[0]!r}"]
+    bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (32 * TWO_OVER_PI_WORDS - TWO_OVER_PI_ZEROS)))
+    words = [bits >> 32 * k & 0xFFFFFFFF for k in reversed(range(TWO_OVER_PI_WORDS))]
+    lines += ["", f"# {TWO_OVER_PI_ZEROS} zeros and the bits of 2 / pi", f"TWO_OVER_PI = ({', '.join(map(hex, words))})"]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

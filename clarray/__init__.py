@@ -1,2 +1,87 @@
-from .array import eager
+"""clarray: NumPy arrays on any OpenCL device, with a Theano-style graph compiler.
+
+The namespace follows the Array API standard 2025.12, and NumPy where that is silent. Importing it
+touches no driver: the first array does.
+"""
+
+# ruff: noqa: A004, F403, I001
+import sys as _sys
+from math import e, inf, nan, pi
+
+from numpy import bool_ as _bool_
+from numpy import dtype as _dtype
+
+from .version import __version__
+
+# devices: `clarray.device`, `clarray.array` and `clarray.config` are what is imported here, not the
+# folders and the module of the same name
+from . import array as _array
+from . import errors
+from .config import config
+from .device.current import device, devices, use
+from .device.stats import stats
+from .device.usage import memory_stats, set_memory_limit
+
+# arrays
 from .array.gpuarray import GpuArray
+
+bool = _dtype(_bool_)
+int8, int16, int32, int64 = map(_dtype, ("int8", "int16", "int32", "int64"))
+uint8, uint16, uint32, uint64 = map(_dtype, ("uint8", "uint16", "uint32", "uint64"))
+float16, float32, float64 = map(_dtype, ("float16", "float32", "float64"))
+complex64, complex128 = map(_dtype, ("complex64", "complex128"))
+newaxis = None
+
+# functions, chapter by chapter
+from .functions import aliases as _aliases
+from .functions import creation as _creation
+from .functions import data_types as _data_types
+from .functions import elementwise as _elementwise
+from .functions import indexing as _indexing
+from .functions import linalg
+from .functions import manipulation as _manipulation
+from .functions import searching as _searching
+from .functions import special
+from .functions import statistical as _statistical
+from .functions.aliases import *
+from .functions.creation import *
+from .functions.data_types import *
+from .functions.elementwise import *
+from .functions.indexing import *
+from .functions.linalg import dot, inner, matmul, matrix_transpose, outer, tensordot, vdot, vecdot
+from .functions.manipulation import *
+from .functions.searching import *
+from .functions.statistical import *
+
+# graphs
+from . import printing, tensor
+from .graph.arguments import In, Out
+from .graph.function import Function, Mode, function
+from .graph.gradient import grad
+from .graph.printing import debugprint, pp
+from .graph.shared import shared
+
+# protocols
+from .interop import numpy as _numpy
+from .interop.numpy import __array_namespace_info__
+
+__array_api_version__ = "2025.12"
+_numpy.install(_sys.modules[__name__])
+
+__all__ = [
+    "GpuArray", "__array_api_version__", "__array_namespace_info__", "__version__",
+    "bool", "complex128", "complex64", "float16", "float32", "float64", "int16", "int32", "int64", "int8",
+    "uint16", "uint32", "uint64", "uint8",
+    "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
+    "e", "inf", "nan", "newaxis", "pi",
+    "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
+    "dot", "inner", "linalg", "matmul", "matrix_transpose", "outer", "special", "tensordot", "vdot", "vecdot",
+]  # fmt: skip
+__all__ += _aliases.__all__
+__all__ += _creation.__all__
+__all__ += _data_types.__all__
+__all__ += _elementwise.__all__
+__all__ += _indexing.__all__
+__all__ += _manipulation.__all__
+__all__ += _searching.__all__
+__all__ += _statistical.__all__

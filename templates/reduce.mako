@@ -29,7 +29,7 @@ ${join(acc(0, lane), [f"e{k}" for k, _ in fields])}}
 </%def>\
 <%def name="fold_levels()">\
 for (int l = 0; l < ${lanes}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
-            if (++folds == ${spec.fold}) {
+            if (++folds == fold) {
                 folds = 0;
                 for (int l = 0; l < ${lanes}; l++) { ${join(acc(2, "l"), acc(1, "l"))} ${clear(1, "l")} }
             }
@@ -45,6 +45,9 @@ kernel void kernel_main(
     const ${ctype} ${name},
 % endfor
     const idx items, const idx span, const idx blocks, const idx size, const idx per_part, const idx parts,
+% if spec.cascade:
+    const idx fold,
+% endif
 % for a in range(spec.kept_rank):
     const idx k${a},
 % endfor
@@ -116,7 +119,7 @@ kernel void kernel_main(
 % endfor
             ${take("0" if side_by_side else "i", "0")}
 % if spec.cascade:
-            if (++steps == ${spec.fold}) {
+            if (++steps == fold) {
                 steps = 0;
             ${fold_levels()}
             }
@@ -140,7 +143,7 @@ kernel void kernel_main(
             idx i = first;
 % if side_by_side:
             while (i < last) {
-                const idx until = ${f"min(last, i + {spec.fold})" if spec.cascade else "last"};
+                const idx until = ${"min(last, i + fold)" if spec.cascade else "last"};
                 for (; i < until; i++) {
                     const long index = base + i;
 % for x in spec.inputs:
@@ -160,7 +163,7 @@ kernel void kernel_main(
             ${x.qualifier}restrict ${x.name} = ${x.name}_run;
 % endfor
             while (i + ${lanes} <= last) {
-                const idx until = ${f"min(last, i + {lanes * spec.fold})" if spec.cascade else "last"};
+                const idx until = ${f"min(last, i + {lanes} * fold)" if spec.cascade else "last"};
                 for (; i + ${lanes} <= until; i += ${lanes})
                     for (int l = 0; l < ${lanes}; l++) {
                         const idx j = i + l;

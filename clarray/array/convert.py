@@ -63,8 +63,8 @@ def _host(obj: Any) -> np.ndarray[Any, Any]:
         host = np.asarray(obj)
     except OverflowError:
         raise OverflowError(f"asarray(): {obj!r} does not fit int64 or uint64") from None
-    dtypes.row(host.dtype)
-    return host
+    dtypes.row(host.dtype.newbyteorder("="))
+    return host if host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))
 
 
 def _read_nested(obj: Any) -> Any:

@@ -12,6 +12,7 @@ import numpy as np
 
 from clarray.codegen import elementwise
 from clarray.codegen.lowering import lower
+from clarray.codegen.plan import Plan
 from clarray.core import dtypes
 from clarray.core.aval import Aval, broadcast_shapes, size_of
 from clarray.core.expr import Builder, Expr
@@ -69,7 +70,7 @@ def evaluate(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
             scalars.append(x)
         else:
             return evaluate(op, _uploaded(operands), params)
-    if not arrays or (scalars and not isinstance(op, Ufunc)):
+    if not arrays or (scalars and not op.takes_scalars):
         return evaluate(op, _uploaded(operands, scalars_too=True), params)
     if params:
         key.extend(params.items())
@@ -108,8 +109,8 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     arrays = [x for x in operands if type(x) is GpuArray]
     scalars = [x for x in operands if type(x) is not GpuArray]
     check_contexts(op.name, [out, *arrays])
-    described = [_described(x) for x in operands]
-    (aval,) = op.infer([_aval(x) for x in described], params, context.traits.fp64)
+    known = [described(x) for x in operands]
+    (aval,) = op.infer([aval_of(x) for x in known], params, context.traits.fp64)
     _check_destination(op, aval, out)
     same = any(x.layout is out.layout and x.offset == out.offset and x.block is out.block for x in arrays)
     harmless = range(len(operands)) if isinstance(op, Ufunc | Astype) else op.in_place
@@ -123,10 +124,10 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     if touching or stretched or harmless is None or not (arrays or op is astype):
         result = evaluate(op, operands, params)
         return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
-    key = (op, "into", out.layout, same, *described, *params.items())
+    key = (op, "into", out.layout, same, *known, *params.items())
     bound = context.plans.get(key)
     if bound is None:
-        bound = bound_plan(context, op, described, params, out.layout, same)
+        bound = bound_plan(context, op, known, params, out.layout, same)
         context.remember(key, bound)
     if bound.launchers:
         everything = [out, *arrays]
@@ -233,18 +234,22 @@ def bound_plan(
     aliased: bool = False,
 ) -> BoundPlan:
     """Lower and build; an error says which operation failed on what."""
-    for aval in op.infer([_aval(x) for x in operands], params, context.traits.fp64):
+    for aval in op.infer([aval_of(x) for x in operands], params, context.traits.fp64):
         size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
-    plan = lower(op, operands, params, context.traits, out, aliased)
+    return built(context, lower(op, operands, params, context.traits, out, aliased), op.name, operands)
+
+
+def built(context: Context, plan: Plan, who: str, operands: Sequence[Any]) -> BoundPlan:
+    """A plan with its kernels; operands are as `described` describes them."""
     if not context.traits.fp64 and any(launch.spec.fp64 for launch in plan.launches):
         raise TypeError(
-            f"{op.name}({', '.join(map(_named, operands))}) needs fp64, which {context.device} "
+            f"{who}({', '.join(map(_named, operands))}) needs fp64, which {context.device} "
             f"({context.device.hardware}) has not; use float32"
         )
     try:
         return BoundPlan(context, plan)
     except ClarrayError as error:
-        error.add_note(f"in {op.name}({', '.join(map(_named, operands))}) on {context.device!r}")
+        error.add_note(f"in {who}({', '.join(map(_named, operands))}) on {context.device!r}")
         raise
 
 
@@ -267,12 +272,13 @@ def _compared_exactly(op: Op, operands: Sequence[Any]) -> list[Any]:
     return [(np.int64(x) if -(2**63) <= x < 2**63 else np.float64(x)) if type(x) is int else x for x in operands]
 
 
-def _described(x: Any) -> Any:
+def described(x: Any) -> Any:
     """What a plan's key holds of an operand: its layout, dtype, or Python type."""
     return x.layout if type(x) is GpuArray else x.dtype if isinstance(x, np.generic) else type(x)
 
 
-def _aval(x: Any) -> Aval:
+def aval_of(x: Any) -> Aval:
+    """The aval of an operand that `described` describes."""
     if isinstance(x, Layout):
         return Aval(x.shape, x.dtype)
     if isinstance(x, np.dtype):

@@ -1,6 +1,7 @@
 """Floor 1: from an operation's avals and layouts to a Plan of kernels, with no device at hand."""
 
 # these declare how Ops of a class are lowered
+from . import custom as custom
 from . import indexing as indexing
 from . import joining as joining
 from . import linear as linear

@@ -10,7 +10,7 @@ counted; halves are computed as floats.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar
 
@@ -156,6 +156,19 @@ class Tiled(Product):
 
 
 @dataclass(frozen=True)
+class Vector(Product):
+    """The Spec of `gemv.mako`: the product with a vector, lanes `along` "k" or "m"."""
+
+    template: ClassVar[str] = "gemv"
+    rows: ClassVar[int] = 4  # of a, or columns, that are read together
+    block: ClassVar[int] = 2048  # steps of k after which a sum is put aside, for the sake of its digits
+    most: ClassVar[int] = 1024  # sums a work-item holds
+
+    width: int
+    along: str
+
+
+@dataclass(frozen=True)
 class Steps:
     """Strides of one operand in elements: along its two axes, and along the merged axes of the stack."""
 
@@ -169,6 +182,11 @@ def sums_dtype(dtype: NumpyDType) -> NumpyDType:
     if dtype.kind in "biu":
         return np.dtype("uint32" if dtype.itemsize <= 4 else "uint64")
     return np.dtype("float32") if dtype == np.float16 else dtype
+
+
+def same_bits(row: dtypes.DType, sums: NumpyDType) -> bool:
+    """Whether elements in memory are what is summed, but for the sign of integers."""
+    return row.numpy == sums or row.kind in "iu" and sums.kind == "u" and row.itemsize == sums.itemsize
 
 
 def register_tile(traits: Traits, sums: NumpyDType) -> tuple[int, int, int]:
@@ -237,6 +255,27 @@ class Problem:
         """The launches."""
         return self._panels() if self.traits.kind == "cpu" else self._tiled()
 
+    def vector(self) -> Plan | None:
+        """On a CPU the product with a vector (n is 1), where a and b lie as `gemv.mako` reads them."""
+        (a, b), traits = self.steps[1:3], self.traits
+        rows = self._rows()
+        alike = all(row.storage == row.ctype and self.sums.kind in "fu" and same_bits(row, self.sums) for row in rows)
+        along = "k" if a.second == 1 and b.first == 1 else "m" if a.first == 1 else None
+        hands = min(2 * traits.compute_units, max(1, self.m * self.depth // TASK))
+        block_m = min(ceil_div(self.m, hands), Vector.most)
+        crowded = prod(self.batch) * ceil_div(self.m, block_m) < hands
+        if traits.kind != "cpu" or not alike or along is None or crowded:
+            return None
+        operands = tuple(replace(x, inner=s.first if s.first in (0, 1) else "s")
+                         for x, s in zip(self._operands(), (self.steps[0], *self.steps[3:])))  # fmt: skip
+        width = register_tile(traits, self.sums)[2]
+        spec = Vector(*rows, self.sums, operands, self.epilogue, len(self.batch), self._wide, width, along)
+        values = [self.m, self.depth, block_m, a.first if along == "k" else a.second, b.first]
+        values += [s.first for s in (self.steps[0], *self.steps[3:])]
+        arguments = [*self._buffers(), *self._scalars(), *self._values([*values, *self._stack()])]
+        groups = prod(self.batch) * ceil_div(self.m, block_m)
+        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (groups,), (1,)),))
+
     @property
     def _wide(self) -> bool:
         return is_wide(self.layouts, self.traits.kind)
@@ -271,6 +310,12 @@ class Problem:
         values = [a.first, a.second, b.first, b.second]
         for s in (out, *loads):
             values += [s.first, s.second]
+        return values + self._stack(packed)
+
+    def _stack(self, packed: Strides | None = None) -> list[int]:
+        """Extents and strides of the stack, innermost first."""
+        out, a, b, *loads = self.steps
+        values: list[int] = []
         for k in reversed(range(len(self.batch))):
             values += [self.batch[k], a.batch[k], b.batch[k]]
             values += [packed[k]] if packed is not None else []

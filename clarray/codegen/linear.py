@@ -19,7 +19,7 @@ from clarray.core.linear import Gemm, Matmul, Tensordot, gemm_factors, others
 from clarray.core.traits import Traits
 
 from . import elementwise, reduction
-from .gemm import Problem, Steps, sums_dtype
+from .gemm import Problem, Steps, same_bits, sums_dtype
 from .lowering import Operand, rule
 from .plan import Plan
 
@@ -153,9 +153,10 @@ def lower(
     (m, depth), n = a.shape[-2:], b.shape[-1]
     if depth <= 1:
         return _outer(a, b, out, dtype, traits, epilogue, extras, in_place)
+    problem = _matrices(a, b, out, dtype, traits, epilogue, extras)
     if m == 1 or n == 1:
-        return _reduced(a, b, out, dtype, traits, epilogue, extras)
-    return _matrices(a, b, out, dtype, traits, epilogue, extras)
+        return problem.vector() or _reduced(a, b, out, dtype, traits, epilogue, extras)
+    return problem.plan()
 
 
 def _outer(
@@ -221,12 +222,11 @@ def _reduced(
 
 def _matrices(
     a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None, extras: Sequence[Layout]
-) -> Plan:
-    """A product of matrices proper."""
+) -> Problem:
+    """A product of matrices proper, or of a matrix and a vector."""
     sums = sums_dtype(dtype)
     row, body = dtypes.DTYPES[out.dtype], None
-    same_bits = out.dtype == sums or (out.dtype.kind in "iu" and out.dtype.itemsize == sums.itemsize and sums.kind == "u")
-    if epilogue is None and same_bits:
+    if epilogue is None and same_bits(row, sums):
         row = dtypes.DTYPES[sums]  # an int is stored as the uint it was summed in
     else:
         builder = Builder()
@@ -240,11 +240,10 @@ def _matrices(
     sizes, stacks = merge(batch, [s[:-2] for s in strides])
     steps = [Steps(s[-2], s[-1], stack) for s, stack in zip(strides, stacks, strict=True)]
     m, n = out.shape[-2:]
-    if steps[0].first == 1 and steps[0].second != 1:  # the result lies in columns: make its transpose, of b' and a'
+    # make the transpose, of b' and a', where the result lies in columns or is one row
+    if m == 1 if 1 in (m, n) else steps[0].first == 1 and steps[0].second != 1:
         steps = [Steps(s.second, s.first, s.batch) for s in steps]
         for pair in (steps, layouts, numbers):
             pair[1], pair[2] = pair[2], pair[1]  # type: ignore[index]
         m, n = n, m
-    return Problem(
-        m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits
-    ).plan()
+    return Problem(m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits)

@@ -4,7 +4,7 @@ Kept and reduced axes are merged apart. A work-item owns some results and one pa
 range; where there are several parts they leave their states in scratch memory and a second launch of
 the same template joins them. On a CPU a state has lanes, so that its compiler vectorizes: along the
 reduced axis where that is the innermost in memory, else along the kept one. A floating sum is folded
-every 16 steps into a second and a third level, so that rounding errors grow as in a pairwise sum.
+every few steps into a second and a third level, so that rounding errors grow as in a pairwise sum.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from clarray.core.traits import Traits
 from .elementwise import Operand
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
-FOLD = 16  # steps between two folds of a cascade, at every level
+FOLD = 16  # most steps between two folds of a cascade, at every level
 LANES = 16  # accumulators along a reduced axis
 BLOCK = 128  # results a CPU's work-item makes side by side
 PART = LANES * FOLD**3  # elements of one part: what three levels of folds take in
@@ -60,6 +60,16 @@ class Reduce:
         return self.expr.fp64 or any(dtypes.DTYPES[d].is_double for d in (*self.fields, self.out))
 
     @property
+    def own_code(self) -> bool:
+        """Whether the user's code is in it, whose calls stay as they are."""
+        return self.op.own_code or self.expr.own_code
+
+    @property
+    def preamble(self) -> str:
+        """What the user's code wants before the kernel."""
+        return self.op.preamble
+
+    @property
     def fields(self) -> tuple[NumpyDType, ...]:
         """The dtypes of the state."""
         return state_dtypes(self.op, self.accumulator)
@@ -78,11 +88,6 @@ class Reduce:
     def levels(self) -> int:
         """Levels of accumulators."""
         return 3 if self.cascade else 1
-
-    @property
-    def fold(self) -> int:
-        """Steps between two folds."""
-        return FOLD
 
     @property
     def scalars(self) -> list[tuple[str, str]]:
@@ -213,13 +218,17 @@ def lower(
         walk.kept, (parts,), (walk.kept_steps[0], *[flat_steps(walk.kept)] * len(fields)), ((kept,),) * len(fields)
     )
     builder = expr.Builder()
-    state = builder.build([builder.load(k, d) for k, d in enumerate(fields)])
-    state_rows = [dtypes.DTYPES[d] for d in fields]
+    stored = [np.dtype("float32") if d == np.float16 else d for d in fields]  # as they are in registers
+    state = builder.build([builder.load(k, d) for k, d in enumerate(stored)])
+    state_rows = [dtypes.DTYPES[d] for d in stored]
     last = make.launch("last", state, joined, [0], scratch, state_rows, [f"x{k}" for k in range(len(fields))], 1)
-    sizes = tuple(
-        parts * kept * np.dtype(row.numpy if row.name != "float16" else "float32").itemsize for row in state_rows
-    )
+    sizes = tuple(parts * kept * d.itemsize for d in stored)
     return Plan((out,), (first, last), sizes)
+
+
+def fold_of(steps: int) -> int:
+    """Steps between two folds: few where they suffice, as sums of few are exact to more digits."""
+    return next((fold for fold in (2, 4, 8) if fold**3 >= steps), FOLD)
 
 
 def flat_steps(sizes: tuple[int, ...]) -> Strides:
@@ -285,9 +294,10 @@ class _Maker:
             hands = ceil_div(wanted, kept) if kept * reduced > 4 * SMALL else 1
             return max(ceil_div(reduced, PART), min(hands, ceil_div(reduced, SMALL)), 1)
         blocks = prod(walk.kept[:-1]) * ceil_div(walk.kept[-1], BLOCK)
+        least = max(ceil_div(reduced, FOLD**3), 1) if self.op.cascade else 1
         if blocks >= wanted or kept * reduced <= 4 * SMALL:
-            return 1
-        return min(ceil_div(wanted, blocks), ceil_div(reduced, 64))
+            return least
+        return max(min(ceil_div(wanted, blocks), ceil_div(reduced, 64)), least)
 
     def launch(
         self,
@@ -304,8 +314,6 @@ class _Maker:
         along = self.along(walk)
         lanes = 1 if self.walk == "grid" else BLOCK if along == "kept" else LANES
         inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
-        if stage == "last":  # states lie in memory as they are in registers
-            rows = [dtypes.NAMES["float32"] if row.name == "float16" else row for row in rows]
         inputs = tuple(
             Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)
         )
@@ -338,6 +346,9 @@ class _Maker:
         scalars = body.leaves("scalar")
         arguments += [Scalar(k, scalars[k]) for k in sorted(scalars)]
         arguments += [Value(v, index) for v in (items, span, blocks, reduced, per_part, parts)]
+        if spec.cascade:
+            lanes_along = lanes if along == "reduced" else 1
+            arguments.append(Value(fold_of(ceil_div(per_part, lanes_along)), index))
         arguments += [Value(n, index) for n in reversed(walk.kept)]
         arguments += [Value(max(n, 1), index) for n in reversed(walk.reduced)]  # kernels divide by extents
         arguments += [Value(step, index) for step in reversed(walk.kept_steps[0])]

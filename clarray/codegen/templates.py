@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RenderError
+from .inline import LIBRARIES, inline_calls
 
 PRELUDE = "lib/prelude"
 
@@ -19,11 +20,14 @@ _SPEC_CHARACTERS = 2000
 _opening = threading.Lock()
 
 
-def render(template: str, spec: Any) -> str:
-    """The source of `templates/<template>.mako` for `spec`, libraries first."""
+def render(template: str, spec: Any, inline: frozenset[str] = frozenset()) -> str:
+    """The source of `templates/<template>.mako` for `spec`, libraries first.
+
+    `inline` names the builtins whose inline versions the device wants, except in a user's own code.
+    """
     with _opening:
         templates = _shipped()
-    return templates.render(template, spec)
+    return templates.render(template, spec, frozenset() if getattr(spec, "own_code", False) else inline)
 
 
 def template_dir() -> Path:
@@ -48,14 +52,16 @@ class Templates:
         longest_first = sorted(libraries, key=lambda name: (-len(name), name))
         self._call = re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})_\w+") if libraries else None
 
-    def render(self, template: str, spec: Any) -> str:
-        """The prelude, the libraries called (those that others need come first), and the template."""
-        body = self._print(template, spec)
+    def render(self, template: str, spec: Any, inline: frozenset[str] = frozenset()) -> str:
+        """The prelude, the libraries called (those that others need come first), the user's preamble, the template."""
+        body = "\n".join(filter(None, [getattr(spec, "preamble", ""), self._print(template, spec, inline)]))
         libraries: dict[str, str] = {}
-        self._collect(body, spec, (), libraries)
-        return "\n".join([self._print(PRELUDE, spec), *libraries.values(), body])
+        self._collect(body, spec, inline, (), libraries)
+        return "\n".join([self._print(PRELUDE, spec, inline), *libraries.values(), body])
 
-    def _collect(self, text: str, spec: Any, chain: tuple[str, ...], found: dict[str, str]) -> None:
+    def _collect(
+        self, text: str, spec: Any, inline: frozenset[str], chain: tuple[str, ...], found: dict[str, str]
+    ) -> None:
         """Add to `found` each library that `text` calls, after those that it calls itself."""
         if self._call is None:
             return
@@ -63,19 +69,21 @@ class Templates:
             if library in chain[:-1]:
                 raise RenderError(f"libraries call each other in a circle: {' -> '.join((*chain, library))}")
             if library not in found and library not in chain:
-                printed = self._print(f"lib/{library}", spec)
-                self._collect(printed, spec, (*chain, library), found)
+                printed = self._print(f"lib/{library}", spec, inline)
+                self._collect(printed, spec, inline, (*chain, library), found)
                 found[library] = printed
 
-    def _print(self, name: str, spec: Any) -> str:
+    def _print(self, name: str, spec: Any, inline: frozenset[str]) -> str:
         """One template printed, alone."""
         if not (self.folder / f"{name}.mako").is_file():
             known = ", ".join(sorted(p.relative_to(self.folder).with_suffix("").as_posix() for p in self._files()))
             raise RenderError(f"no template {name!r} in {self.folder}; it has: {known or 'none'}")
         try:
-            text: str = self._lookup.get_template(f"{name}.mako").render_unicode(spec=spec)
+            text: str = self._lookup.get_template(f"{name}.mako").render_unicode(spec=spec, inline=inline)
         except Exception as error:
             raise RenderError(self._explain(name, spec, error)) from error
+        if Path(name).name not in LIBRARIES:
+            text = inline_calls(text, inline)
         return text.strip("\n") + "\n"
 
     def _files(self) -> list[Path]:

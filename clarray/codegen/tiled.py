@@ -44,6 +44,11 @@ class Tiled:
         return self.expr.fp64
 
     @property
+    def own_code(self) -> bool:
+        """Whether the user's code is in it, whose calls stay as they are."""
+        return self.expr.own_code
+
+    @property
     def preamble(self) -> str:
         """What the user's code wants before the kernel."""
         return self.expr.preamble

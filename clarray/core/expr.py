@@ -21,11 +21,14 @@ INDEX = np.dtype("int64")
 
 
 class Node(NamedTuple):
-    """One value: kind is load, scalar, constant, index, cast or call; args are earlier nodes."""
+    """One value: kind is load, scalar, constant, index, cast, call, code or part; args are earlier nodes.
+
+    A `code` node stands for statements with several results (a `core.custom.Code`); a `part` is one of them.
+    """
 
     kind: str
     dtype: NumpyDType
-    payload: Any = None  # load, scalar: number; constant: bytes; index: axis; call: the Ufunc
+    payload: Any = None  # load, scalar: number; constant: bytes; index: axis; call: the Ufunc; code: the Code; part: a result's name
     args: tuple[int, ...] = ()
 
 
@@ -55,7 +58,17 @@ class Expr:
     @property
     def fp64(self) -> bool:
         """Whether a value in here needs fp64."""
-        return any(dtypes.DTYPES[n.dtype].is_double for n in self.nodes)
+        return any(dtypes.DTYPES[n.dtype].is_double or n.kind == "code" and n.payload.fp64 for n in self.nodes)
+
+    @property
+    def own_code(self) -> bool:
+        """Whether statements of the user's are among the nodes."""
+        return any(n.kind == "code" for n in self.nodes)
+
+    @property
+    def preamble(self) -> str:
+        """What the statements of `code` nodes want before the kernel."""
+        return "\n".join(dict.fromkeys(n.payload.preamble for n in self.nodes if n.kind == "code" and n.payload.preamble))
 
     def body(self, loads: dict[int, str], prefix: str = "t") -> tuple[tuple[str, ...], tuple[str, ...]]:
         """C statements that compute the nodes, and the names of the results.
@@ -68,6 +81,10 @@ class Expr:
         for number, node in enumerate(self.nodes):
             row = dtypes.DTYPES[node.dtype]
             name = f"{prefix}{number}"
+            if node.kind == "code":
+                lines += node.payload.print(name, [(names[a], self.nodes[a].dtype) for a in node.args])
+                names.append(name)
+                continue
             text = self._text(node, row, names, loads)
             lines.append(f"const {row.ctype} {name} = {text};")
             names.append(name)
@@ -82,6 +99,8 @@ class Expr:
             return literal(np.frombuffer(node.payload, node.dtype)[0], row)
         if node.kind == "index":
             return f"i{node.payload}"
+        if node.kind == "part":
+            return f"{names[node.args[0]]}_{node.payload}"
         source = dtypes.DTYPES[self.nodes[node.args[-1]].dtype]
         if node.kind == "cast":
             return cast(names[node.args[0]], source, row)
@@ -127,6 +146,11 @@ class Builder:
     def call(self, op: Ufunc, args: Sequence[int], loop: Sequence[NumpyDType], out: NumpyDType) -> int:
         """A row applied to values, each converted to the dtype it is computed in."""
         return self.add(Node("call", out, op, tuple(self.cast(a, d) for a, d in zip(args, loop, strict=True))))
+
+    def code(self, code: Any, args: Sequence[int]) -> list[int]:
+        """The results of a `core.custom.Code` applied to values."""
+        whole = self.add(Node("code", code.results[0][1], code, tuple(args)))
+        return [self.add(Node("part", dtype, name, (whole,))) for name, dtype in code.results]
 
     def splice(self, body: Expr, loads: Mapping[int, int]) -> list[int]:
         """The numbers of another Expr's results, its nodes added here with `loads[k]` for its load k."""

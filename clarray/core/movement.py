@@ -98,8 +98,6 @@ class Reshape(View):
 class ReshapeLike(View):
     """The first operand in the shape of the second, which has the same size."""
 
-    shape_only = (1,)
-
     def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
         return _without_copy(x, fill_extent(x.shape, layouts[1].shape))
 
@@ -129,8 +127,6 @@ class BroadcastTo(View):
 class BroadcastLike(View):
     """The first operand stretched to the shape of the second."""
 
-    shape_only = (1,)
-
     def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
         return np.broadcast_to(x, layouts[1].shape)
 
@@ -151,15 +147,13 @@ class Slice(View):
 
     def shape(self, shapes: Any, params: Mapping[str, Any]) -> tuple[int | None, ...]:
         (shape,) = shapes
-        # unknown extents are stood in for by a large one, and unknown again unless an index removes them
-        stand_in = 2**40
-        known = tuple(stand_in if n is None else n for n in shape)
+        index = params["index"]
+        # an unknown extent is stood in for by the least that an integer index allows, and is unknown again
+        known = tuple(_least(index, len(shape), a) if n is None else n for a, n in enumerate(shape))
         view = self.look(as_strided(PHANTOM, known, (0,) * len(known)), (), params)
         if None not in shape:
             return tuple(view.shape)
-        return tuple(
-            n if n < stand_in // 2**20 and _known(k, params["index"], shape) else None for k, n in enumerate(view.shape)
-        )
+        return tuple(n if _known(k, index, shape) else None for k, n in enumerate(view.shape))
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         return (unslice(g, operands[0], index=params["index"]),)
@@ -197,6 +191,16 @@ def _without_copy(x: np.ndarray[Any, Any], shape: tuple[int, ...]) -> np.ndarray
     except AttributeError:
         return None
     return view
+
+
+def _least(index: tuple[Any, ...], ndim: int, axis: int) -> int:
+    """The least extent of an axis for which an index is in bounds."""
+    parts = [part for part in index if part is not None]
+    split = parts.index(ELLIPSIS) if ELLIPSIS in parts else len(parts)
+    after = parts[split + 1 :]
+    from_end = axis - (ndim - len(after))
+    part = parts[axis] if axis < split else after[from_end] if from_end >= 0 else None
+    return max(part + 1, -part) if isinstance(part, int) else 1
 
 
 def _known(axis: int, index: tuple[Any, ...], shape: tuple[int | None, ...]) -> bool:

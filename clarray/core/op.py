@@ -43,6 +43,9 @@ class Op:
     shape_only: tuple[int, ...] = ()  # operands of which only the shape matters, so that they need not be computed
     registry: ClassVar[dict[str, Op]] = {}
 
+    takes_scalars: bool = False
+    """Whether Python and NumPy scalars become arguments of the kernel; else they are made arrays first."""
+
     def __call__(self, *operands: Any, **params: Any) -> Any:
         """Apply to operands (arrays, variables, Python scalars); see the row's documentation."""
         return bind(self, operands, params)
@@ -80,6 +83,8 @@ class Ufunc(Op):
     (int8 to float16); bools without code become int8, or are refused where `refuses_bool`, which
     says what to use in their place.
     """
+
+    takes_scalars = True
 
     def __init__(
         self,
@@ -201,6 +206,9 @@ class Reduction(Op):
     `result` names the result's: "widen" (NumPy's sum: small integers to 64 bits), "mean" (integers to
     float64), "same", "bool", "index", "real" (the real part's of "mean").
     """
+
+    preamble = ""  # C that the code calls
+    own_code = False  # whether the code is a user's
 
     def __init__(
         self,

@@ -75,7 +75,7 @@ class Operators:
     __truediv__, __rtruediv__ = _operator(ops.divide), _reflected(ops.divide)
     __floordiv__, __rfloordiv__ = _operator(ops.floor_divide), _reflected(ops.floor_divide)
     __mod__, __rmod__ = _operator(ops.remainder), _reflected(ops.remainder)
-    __pow__, __rpow__ = _operator(ops.pow), _reflected(ops.pow)
+    __pow__, __rpow__ = _operator("pow"), _reflected(ops.pow)  # by name: pow looks at its exponent
     __matmul__, __rmatmul__ = _operator("matmul"), _reflected("matmul")
     __and__, __rand__ = _operator(ops.bitwise_and), _reflected(ops.bitwise_and)
     __or__, __ror__ = _operator(ops.bitwise_or), _reflected(ops.bitwise_or)

@@ -63,5 +63,8 @@ class Traits:
     denormals: bool = True
     """float32 arithmetic keeps subnormal numbers."""
 
+    inline_math: frozenset[str] = frozenset()
+    """Builtin functions in whose place kernels use those of `templates/lib`: here the builtins are slow or wrong."""
+
     quirks: frozenset[str] = frozenset()
     """Names of rows of `device.quirks.QUIRKS` that hold for this device."""

@@ -12,7 +12,7 @@ import numpy as np
 import pyopencl as cl
 
 from clarray.core.traits import Traits
-from clarray.device.quirks import quirks_of
+from clarray.device.quirks import inline_math, quirks_of
 from clarray.errors import DeviceError
 
 # places in the probe's memory; the host writes HOST_SAYS, the kernel all others
@@ -78,6 +78,7 @@ def probe(cl_context: cl.Context, queue: cl.CommandQueue, cl_device: cl.Device) 
         command_buffer="cl_khr_command_buffer" in cl_device.extensions.split(),
         correctly_rounded_divide_sqrt=bool(float_bits & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT),
         denormals="DENORMALS" in found,
+        inline_math=inline_math(quirks),
         quirks=quirks,
     )
 

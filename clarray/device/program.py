@@ -33,7 +33,7 @@ class Programs:
         """A kernel object of its own: its arguments are nobody else's."""
         program = self._programs.get(spec)
         if program is None:
-            program = self._programs[spec] = self.build(render(spec.template, spec))
+            program = self._programs[spec] = self.build(render(spec.template, spec, self.context.traits.inline_math))
         return cl.Kernel(program, name)
 
     def build(self, source: str, options: tuple[str, ...] = ()) -> Any:

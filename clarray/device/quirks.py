@@ -6,6 +6,8 @@ import re
 import shutil
 from dataclasses import dataclass
 
+from clarray.codegen.inline import BUILTINS, FUNCTIONS
+
 
 @dataclass(frozen=True)
 class Quirk:
@@ -15,6 +17,7 @@ class Quirk:
     platform: str
     reason: str
     driver: str = ""
+    inline: frozenset[str] = frozenset()  # builtins that kernels do without
 
 
 QUIRKS = (
@@ -24,6 +27,13 @@ QUIRKS = (
         "vload, fma, exp become calls: 9 times slower in a matrix product; use operators, "
         "pointers to vectors and inline math",
         driver=r"^3\.0",
+        inline=BUILTINS,
+    ),
+    Quirk(
+        "builtins_scalar",
+        "Portable Computing Language",
+        "exp, sin, pow are not made vectors of: up to 60 times slower than inline math",
+        inline=FUNCTIONS,
     ),
     Quirk(
         "slow_small_copy",
@@ -58,6 +68,11 @@ QUIRKS = (
         "thousands of times slower than hardware: try nothing for speed's sake",
     ),
 )
+
+
+def inline_math(quirks: frozenset[str]) -> frozenset[str]:
+    """The builtins that devices with these quirks do without."""
+    return frozenset().union(*(quirk.inline for quirk in QUIRKS if quirk.name in quirks))
 
 
 def quirks_of(platform: str, driver_version: str) -> frozenset[str]:

@@ -27,7 +27,7 @@ def astype(x: Any, dtype: Any, /, copy: bool = True, device: Any = None) -> Any:
 
 def can_cast(from_: Any, to: Any, /, casting: str = "safe") -> bool:
     """Whether a dtype, or an array's, converts to another by this rule of NumPy's."""
-    return np.can_cast(np.dtype(getattr(from_, "dtype", from_)), np.dtype(to), casting)  # type: ignore[arg-type]
+    return np.can_cast(_dtype(from_), np.dtype(to), casting)  # type: ignore[arg-type]
 
 
 def result_type(*arrays_and_dtypes: Any) -> NumpyDType:

@@ -76,12 +76,6 @@ def kind_of(node: Apply) -> str:
     return "view" if isinstance(node.op, View) else "other"
 
 
-def data_inputs(node: Apply) -> list[Variable]:
-    """The operands whose elements are needed, not only their shape."""
-    only = node.op.shape_only
-    return [x for k, x in enumerate(node.operands) if k not in only] if only else list(node.operands)
-
-
 class Fusion:
     """The steps of a list of nodes in topological order, of which `known` variables need no step."""
 
@@ -97,7 +91,7 @@ class Fusion:
         self.steps_of: dict[Apply, list[Step]] = {}
         needed = self._needed(nodes)
         for node in needed:
-            for x in dict.fromkeys(data_inputs(node)):
+            for x in dict.fromkeys(node.read):
                 self.consumers[x].append(node)
         for node in reversed(needed):
             self._place(node)
@@ -119,7 +113,7 @@ class Fusion:
         for node in reversed(nodes):
             if any(x in wanted and x not in self.known for x in node.outputs):
                 kept.append(node)
-                wanted.update(data_inputs(node))
+                wanted.update(node.read)
         return kept[::-1]
 
     # from the outputs backwards
@@ -171,7 +165,7 @@ class Fusion:
 
     def _arrays(self, node: Apply) -> list[Variable]:
         """What a kernel would have to load for this node."""
-        return [x for x in data_inputs(node) if x not in self.known and value_of(x) is None]
+        return [x for x in node.read if x not in self.known and value_of(x) is None]
 
     def _reaches(self, start: Step, goal: Step) -> bool:
         """Whether `goal` depends on `start`; yes where finding out takes too long."""
@@ -181,6 +175,8 @@ class Fusion:
             if step is goal or len(seen) > FAR:
                 return True
             for node in step.nodes:
+                if len(self.steps_of[node]) > 1:
+                    continue  # computed again in each of them, and read by nobody else
                 for x in node.outputs:
                     for consumer in self.consumers[x]:
                         for after in self.steps_of[consumer]:
@@ -192,7 +188,7 @@ class Fusion:
     # steps among each other
 
     def _inputs(self, step: Step) -> list[Variable]:
-        arrays = dict.fromkeys(x for n in step.nodes for x in data_inputs(n) if x not in step.results and x not in self.known)
+        arrays = dict.fromkeys(x for n in step.nodes for x in n.read if x not in step.results and x not in self.known)
         return list(arrays)
 
     def _sorted(self, steps: Sequence[Step]) -> list[Step]:
@@ -264,7 +260,7 @@ class Fusion:
     def _finish(self, step: Step) -> None:
         """Find a step's arrays and build its Expr."""
         if step.kind in ("view", "other"):
-            step.inputs = list(dict.fromkeys(data_inputs(step.head)))
+            step.inputs = list(dict.fromkeys(step.head.read))
             step.outputs = list(step.head.outputs)
             return
         step.outputs = [x for n in step.nodes for x in n.outputs if self._stores(step, x)]

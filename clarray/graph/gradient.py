@@ -14,9 +14,12 @@ import numpy as np
 
 from clarray.core import movement, ops
 from clarray.core.aval import normalize_axes
-from clarray.core.op import Op, Reduction
+from clarray.core.op import Reduction
 
+from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
+from .barriers import zeros_like
 from .known import count
+from .rewrites import DIFFERENTIATED, rebuilt
 from .variable import Apply, Constant, Variable, as_variable, constant
 from .walk import toposort
 
@@ -60,7 +63,7 @@ def grad(
             raise TypeError(f"grad(): {x.described()} has no derivative, since its dtype is not floating; cast it first")
     seeds = _seeds(cost, known_grads)
     stop = set(consider_constant or ())
-    gradients = _walk_back(seeds, targets, stop)
+    gradients = _walk_back(_stable(seeds, {*targets, *stop}), targets, stop)
     results: list[Any] = []
     for x in targets:
         g = gradients.get(x)
@@ -94,13 +97,26 @@ def _seeds(cost: Variable | None, known: Mapping[Variable, Any] | None) -> dict[
     return seeds
 
 
+def _stable(seeds: Mapping[Variable, Variable], keep: set[Variable]) -> Mapping[Variable, Variable]:
+    """The seeds in a graph rewritten so that derivatives do not overflow.
+
+    Where `keep` has results of operations the graph stays what it is: a rule might take them away.
+    """
+    if any(x.owner is not None for x in keep):
+        return seeds
+    result: dict[Variable, Variable] = {}
+    for new, g in zip(rebuilt(list(seeds), phases=DIFFERENTIATED), seeds.values(), strict=True):
+        result[new] = result[new] + g if new in result else g
+    return result
+
+
 def _walk_back(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], stop: set[Variable]) -> dict[Variable, Variable]:
     """The gradient of every variable on the way from `targets` to the seeds."""
     nodes = toposort(seeds, stop)
     wanted = set(targets)
     useful: set[Variable] = set(targets)  # variables that depend on a target
     for node in nodes:
-        if any(x in useful for x in _operands_of_value(node)):
+        if any(x in useful for x in node.read):
             useful.update(x for x in node.outputs if x not in stop)
     gradients: dict[Variable, Variable] = dict(seeds)
     for node in reversed(nodes):
@@ -108,7 +124,7 @@ def _walk_back(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], 
         g = gradients.get(out) if out in wanted else gradients.pop(out, None)
         if g is None or out in stop and out not in seeds:
             continue
-        sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and k not in node.op.shape_only]
+        sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and node.reads(k)]
         if not sources:
             continue
         parts = _gradients_of(node, stretched(g, out))
@@ -119,10 +135,6 @@ def _walk_back(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], 
             part = _fitted(as_variable(part), x, node)
             gradients[x] = gradients[x] + part if x in gradients else part
     return gradients
-
-
-def _operands_of_value(node: Apply) -> list[Variable]:
-    return [x for k, x in enumerate(node.operands) if k not in node.op.shape_only]
 
 
 def _gradients_of(node: Apply, g: Variable) -> Sequence[Any]:
@@ -198,29 +210,3 @@ class DisconnectedType:
 
     def __repr__(self) -> str:
         return "<DisconnectedType>"
-
-
-def zeros_like(x: Variable) -> Variable:
-    """Zeros in x's shape and dtype."""
-    return movement.broadcast_like(constant(np.zeros((), x.aval.dtype)), x)  # type: ignore[no-any-return]
-
-
-class Barrier(Op):
-    """Its operand as it is, with a gradient of its own choosing."""
-
-    def __init__(self, name: str, doc: str, backward: Any) -> None:
-        self.name = name
-        self.doc = doc
-        self.backward = backward
-        Op.registry[name] = self
-
-    def infer(self, avals: Sequence[Any], params: Mapping[str, Any], fp64: bool = True) -> Any:
-        return (avals[0],)
-
-    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        return (self.backward(g, **params),)
-
-
-disconnected_grad = Barrier("disconnected_grad", "x; no gradient passes, and none is said to be there", lambda g: None)
-consider_constant = Barrier("consider_constant", "x, taken as a constant: its gradient is zero", zeros_like)
-zero_grad = Barrier("zero_grad", "x; its gradient is zero", zeros_like)

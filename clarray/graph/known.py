@@ -23,7 +23,23 @@ SMALL = 1024  # elements of a constant that the host computes with
 INT64 = np.dtype("int64")
 
 
-class Shape(Op):
+class FromShapes(Op):
+    """An operation whose value follows from extents and parameters: `value` gives it."""
+
+    infers_holes = True  # of parameters only the number matters
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        return (Aval((), INT64),)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return [None] * len(operands)
+
+    def value(self, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        """The value for operands of these extents."""
+        raise NotImplementedError
+
+
+class Shape(FromShapes):
     """The extents of a value, as an int64 vector."""
 
     name = "shape"
@@ -32,32 +48,38 @@ class Shape(Op):
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         return (Aval((avals[0].ndim,), INT64),)
 
-    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        return (None,)
+    def value(self, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        return np.array(shapes[0], INT64)
 
 
-class Count(Op):
+class Count(FromShapes):
     """The number of elements along `axes`, an int64 scalar."""
 
     name = "count"
     shape_only = (0,)
 
+    def value(self, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        return np.array(prod(shapes[0][a] for a in params["axes"]), INT64)
+
+
+class Arange(FromShapes):
+    """The numbers from `start` to `stop`, excluded, in steps of `step`."""
+
+    name = "arange"
+
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
-        return (Aval((), INT64),)
+        ends = [params[k] for k in ("start", "stop", "step")]
+        known = all(isinstance(n, int | float) for n in ends)
+        return (Aval((len(np.arange(*ends)) if known else None,), params["dtype"]),)
 
-    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        return (None,)
+    def value(self, shapes: Sequence[tuple[int, ...]], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+        return np.arange(params["start"], params["stop"], params["step"]).astype(params["dtype"])
 
 
+FROM_SHAPES = FromShapes
 shape = Op.registry["shape"] = Shape()
 count = Op.registry["count"] = Count()
-
-
-def of_shape(op: Op, extents: tuple[int, ...], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """The value of Shape or Count for an operand of these extents."""
-    if op is count:
-        return np.array(prod(extents[a] for a in params["axes"]), INT64)
-    return np.array(extents, INT64)
+arange = Op.registry["arange"] = Arange()
 
 
 def is_known_constant(x: Variable) -> bool:

@@ -11,7 +11,7 @@ from clarray.device.context import Context
 from clarray.device.current import context_for
 
 from .shared import SharedVariable
-from .variable import Apply, Variable
+from .variable import Apply, Constant, Variable
 
 HOST = "cpu"  # a target: the host's memory
 
@@ -48,31 +48,45 @@ def moves(node: Apply) -> bool:
     return isinstance(node.params["target"], Context)
 
 
-def find_places(nodes: Iterable[Apply], leaves: Iterable[Variable]) -> dict[Variable, Context | None]:
-    """The context of each variable; None where it may be any, that is, where the function runs."""
+def find_places(nodes: Sequence[Apply], leaves: Iterable[Variable]) -> dict[Variable, Context | None]:
+    """The context of each variable; None where it may be any, that is, where the function runs.
+
+    An operation is where its operands are; what has no place of its own is where it is used.
+    """
     where: dict[Variable, Context | None] = {}
-    origin: dict[Variable, Variable] = {}  # the leaf or transfer that decided
     for x in leaves:
         where[x] = x.container.context if isinstance(x, SharedVariable) else context_of(x)
-        origin[x] = x
     for node in nodes:
-        fixed = [x for k, x in enumerate(node.operands) if k not in node.op.shape_only and where.get(x) is not None]
-        place, source = None, None
-        if node.op is transfer_op:
-            place = node.params["target"] if moves(node) else where.get(node.inputs[0])
-            source = node.out
-        elif fixed:
-            place, source = where[fixed[0]], origin[fixed[0]]
-            for x in fixed[1:]:
-                if where[x] is not place:
-                    raise ValueError(
-                        f"{node.op.name}(): {source} is on {place.name!r} and {origin[x]} on {where[x].name!r}; "  # type: ignore[union-attr]
-                        f"move one with transfer(){f' ({node.line})' if node.line else ''}"
-                    )
-        for out in node.outputs:
-            where[out] = place
-            origin[out] = source if source is not None else out
+        place = next((where[x] for x in _moved_operands(node) if where.get(x) is not None), None)
+        if node.op is transfer_op and moves(node):
+            place = node.params["target"]
+        where.update(dict.fromkeys(node.outputs, place))
+    for node in reversed(nodes):
+        if node.op is not transfer_op:
+            for x in _moved_operands(node):
+                if where.get(x) is None:
+                    where[x] = where[node.out]
+    for node in nodes:
+        if node.op is not transfer_op:
+            _check_together(node, where)
     return where
+
+
+def _moved_operands(node: Apply) -> list[Variable]:
+    """The operands that have to be where the operation is: constants are everywhere."""
+    return [x for x in node.read if not isinstance(x, Constant) or context_of(x)]
+
+
+def _check_together(node: Apply, where: Mapping[Variable, Context | None]) -> None:
+    placed = [x for x in (*_moved_operands(node), node.out) if where.get(x) is not None]
+    for x in placed:
+        a, b = where[placed[0]], where[x]
+        if a is not b:
+            line = f" ({node.line})" if node.line else ""
+            raise ValueError(
+                f"{node.op.name}(): {placed[0]} is on {a.name!r} and {x} on {b.name!r}; "  # type: ignore[union-attr]
+                f"move one with transfer(){line}"
+            )
 
 
 def context_of(x: Variable) -> Context | None:

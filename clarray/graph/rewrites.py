@@ -16,77 +16,88 @@ from clarray.core.movement import View
 from clarray.core.op import Op
 
 from . import known
-from .gradient import Barrier
+from .barriers import Barrier
 from .places import moves, transfer_op
 from .variable import Apply, Constant, Hole, Variable, as_variable, constant
 from .walk import toposort
 
-Rule = Callable[..., Any]
-RULES: dict[Any, list[Rule]] = {}
+Rule = Callable[[Apply], Variable | None]
+RULES: dict[Any, list[tuple[str, Rule]]] = {}
+
+# Phases: simpler forms, forms that keep precision, and what only a compiled function may forget.
+DIFFERENTIATED = ("simplify", "stabilize")
+COMPILED = ("simplify", "stabilize", "compile")
+UNCHANGED = ("compile",)
 
 
-def rewrite(*targets: Any) -> Callable[[Rule], Rule]:
+def rewrite(*targets: Any, phase: str = "simplify") -> Callable[[Rule], Rule]:
     """Declare a rule for Ops, or for classes of them."""
 
     def declare(rule: Rule) -> Rule:
         for target in targets:
-            RULES.setdefault(target, []).append(rule)
+            RULES.setdefault(target, []).append((phase, rule))
         return rule
 
     return declare
 
 
-def rebuilt(
-    outputs: Sequence[Variable], replace: Mapping[Variable, Variable], stop: Iterable[Variable] = (), simplify: bool = True
-) -> list[Variable]:
-    """`outputs` in a graph of its own: variables replaced, equal nodes merged and, to `simplify`, rules applied.
+class Rebuild:
+    """A graph made anew: variables replaced, equal nodes merged, rules applied."""
 
-    Variables in `stop` and the leaves stay those of the given graph.
-    """
-    now: dict[Variable, Variable] = dict(replace)
-    merged: dict[Any, Variable] = {}
-    stopped = {*stop, *replace}
+    def __init__(self, replace: Mapping[Variable, Variable], phases: Sequence[str]) -> None:
+        self.now: dict[Variable, Variable] = dict(replace)
+        self.phases = phases
+        self.merged: dict[Any, Sequence[Variable]] = {}
+        self.settled: set[Variable] = set()  # results that have been through here
 
-    def current(x: Variable) -> Variable:
-        found = now.get(x)
+    def current(self, x: Variable) -> Variable:
+        """What a variable of the old graph is in the new one."""
+        found = self.now.get(x)
         if found is None:
-            found = now[x] = merged.setdefault(x.key(), x) if isinstance(x, Constant) else x
+            found = x
+            if isinstance(x, Constant):
+                (found,) = self.merged.setdefault(x.key(), (x,))
+            self.now[x] = found
         return found
 
-    for node in toposort(outputs, stopped):
-        inputs = [current(x) for x in node.inputs]
+    def add(self, node: Apply) -> None:
+        """Rebuild a node whose inputs have been."""
+        inputs = [self.current(x) for x in node.inputs]
         key = (node.op, tuple(node.params.items()), tuple(inputs), node.fp64)
-        found = merged.get(key)
+        found = self.merged.get(key)
         if found is None:
             made = node.with_inputs(inputs)
             for old, new in zip(node.outputs, made.outputs, strict=True):
                 new.name = old.name
-            found = (_simplified(made) if simplify else _bare(made)) if len(made.outputs) == 1 else made.out
-            found = merged[key] = current(found)
-            if found.owner is made and len(made.outputs) > 1:
-                now.update(zip(node.outputs, made.outputs, strict=True))
-        if len(node.outputs) == 1:
-            now[node.out] = found
-        elif node.out not in now:
-            now.update(zip(node.outputs, found.owner.outputs, strict=True))  # type: ignore[union-attr]
-    return [current(x) for x in outputs]
+            found = made.outputs if len(made.outputs) > 1 else (self._simplified(made),)
+            self.merged[key] = found
+            self.settled.update(found)
+        self.now.update(zip(node.outputs, found, strict=True))
+
+    def _simplified(self, node: Apply) -> Variable:
+        """What the rules make of a node; what they make goes through them too."""
+        for target in (node.op, *type(node.op).__mro__):
+            for phase, rule in RULES.get(target, ()):
+                found = rule(node) if phase in self.phases else None
+                if found is None or found.aval.dtype != node.out.aval.dtype or found.broadcastable != node.out.broadcastable:
+                    continue
+                for new in toposort([found], self.settled):
+                    self.add(new)
+                return self.current(found)
+        return node.out
 
 
-def _simplified(node: Apply) -> Variable:
-    """What the rules make of a node."""
-    for target in (node.op, *type(node.op).__mro__):
-        for rule in RULES.get(target, ()):
-            found = rule(node)
-            if found is None or found is node.out:
-                continue
-            if found.aval.dtype == node.out.aval.dtype and found.broadcastable == node.out.broadcastable:
-                return found  # type: ignore[no-any-return]
-    return node.out
-
-
-def _bare(node: Apply) -> Variable:
-    """What is never computed, whatever the mode."""
-    return cancel_transfers(node) or drop_barrier(node) or node.out if node.op in RULES or isinstance(node.op, Barrier) else node.out
+def rebuilt(
+    outputs: Sequence[Variable],
+    replace: Mapping[Variable, Variable] | None = None,
+    stop: Iterable[Variable] = (),
+    phases: Sequence[str] = COMPILED,
+) -> list[Variable]:
+    """`outputs` in a graph of its own; what is replaced or in `stop` is not looked behind."""
+    made = Rebuild(replace or {}, phases)
+    for node in toposort(outputs, {*stop, *(replace or ())}):
+        made.add(node)
+    return [made.current(x) for x in outputs]
 
 
 # constants
@@ -101,12 +112,16 @@ def value_of(x: Variable) -> Any:
     return None
 
 
+def is_one(x: Variable) -> bool:
+    """Whether a variable is 1 everywhere."""
+    value = value_of(x)
+    return value is not None and bool(value == 1)
+
+
 @rewrite(Op)
 def fold_constants(node: Apply) -> Variable | None:
     """An operation on small constants -> its value"""
     if not node.inputs or not all(map(known.is_known_constant, node.inputs)) or not known.can_compute(node.op):
-        return None
-    if node.op.shape_only:
         return None
     values = [x.value for x in node.inputs]  # type: ignore[attr-defined]
     try:
@@ -127,14 +142,14 @@ def fold_constants(node: Apply) -> Variable | None:
 def drop_multiply_by_one(node: Apply) -> Variable | None:
     """x * 1 -> x"""
     x, y = node.inputs
-    return x if value_of(y) == 1 else y if value_of(x) == 1 else None
+    return x if is_one(y) else y if is_one(x) else None
 
 
 @rewrite(ops.divide, ops.floor_divide)
 def drop_divide_by_one(node: Apply) -> Variable | None:
     """x / 1 -> x, of floats"""
     x, y = node.inputs
-    return x if value_of(y) == 1 and node.op is ops.divide and x.aval.dtype.kind in "fc" else None
+    return x if is_one(y) and node.op is ops.divide and x.aval.dtype.kind in "fc" else None
 
 
 @rewrite(ops.negative)
@@ -208,22 +223,20 @@ def join_permutations(node: Apply) -> Variable | None:
     return movement.permute_dims(x, axes=tuple(axes)) if x is not node.inputs[0] else None  # type: ignore[no-any-return]
 
 
-@rewrite(Barrier)
+@rewrite(Barrier, phase="compile")
 def drop_barrier(node: Apply) -> Variable | None:
     """disconnected_grad(x) and its kin -> x"""
-    return node.inputs[0] if isinstance(node.op, Barrier) else None
+    return node.inputs[0]
 
 
-@rewrite(transfer_op)
+@rewrite(transfer_op, phase="compile")
 def cancel_transfers(node: Apply) -> Variable | None:
-    """Transfers one after the other -> the last one; a transfer to where the value is -> nothing"""
-    if node.op is not transfer_op:
-        return None
+    """A transfer to no device in particular -> x; transfers one after the other -> the last one"""
     x = node.inputs[0]
+    if not moves(node):
+        return x
     inner = x.owner
     if inner is not None and inner.op is transfer_op:
-        if not moves(node) and moves(inner):
-            return x if node.params["target"] is None else transfer_op(inner.inputs[0], target=node.params["target"])
         return transfer_op(inner.inputs[0], target=node.params["target"])  # type: ignore[no-any-return]
     return None
 

@@ -28,7 +28,7 @@ from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
 
 from . import known
-from .fusion import Fusion, Step, data_inputs
+from .fusion import Fusion, Step
 from .places import HOST, find_places, transfer_op
 from .rewrites import settled
 from .variable import Apply, Constant, Variable
@@ -52,20 +52,29 @@ class Place:
 class Tape:
     """What a call does for arguments of certain layouts: launches over slots, then results."""
 
-    __slots__ = ("constants", "results", "steps", "width")
+    __slots__ = ("blocks", "results", "steps", "width")
 
     def __init__(self, width: int) -> None:
-        self.width = width
-        self.constants: list[tuple[int, Any]] = []  # slots filled beforehand
+        self.width = width  # slots of the caller, which come first
+        self.blocks: Slots = []  # what the other slots hold beforehand: constants
         self.steps: list[Callable[[Slots], None]] = []
-        self.results: list[Any] = []  # a Place, or an ndarray that was known when bound
+        self.results: list[tuple[int, Layout | None, Any]] = []  # slot, layout, offset; or -1, None, a known ndarray
+
+    def slot(self, block: Any = None) -> int:
+        """A new slot."""
+        self.blocks.append(block)
+        return self.width + len(self.blocks) - 1
+
+    def run(self, blocks: Slots) -> Slots:
+        """Enqueue everything; the slots afterwards."""
+        slots = blocks + self.blocks
+        for step in self.steps:
+            step(slots)
+        return slots
 
 
 class Schedule:
-    """The steps that make `outputs` from leaves: inputs, shared variables and constants.
-
-    `exports` tells of each output what becomes of it: "device" or "host".
-    """
+    """The steps that make `outputs` from leaves (inputs and shared variables) and constants."""
 
     def __init__(self, leaves: Sequence[Variable], outputs: Sequence[Variable], fuse: bool) -> None:
         self.outputs = list(outputs)
@@ -77,8 +86,9 @@ class Schedule:
         self.valued, self.known = self._known()
         self.fusion = Fusion(self.nodes, self.outputs, self.known, self.where, fuse)
         self.steps = self.fusion.steps
-        read = {x for s in self.steps for x in (*s.inputs, *s.scalars)} | set(self.outputs)
-        self.used = [x in read or x in self._shapes_wanted() for x in self.leaves]
+        read = {x for s in self.steps for x in s.inputs} | set(self.outputs)
+        asked = {x for node in self.nodes for x in node.operands} - set(self.valued)
+        self.wanted = [x in read or x in asked for x in self.leaves]  # whose arrays a call needs
 
     def _constants(self) -> list[Constant]:
         found: dict[Constant, None] = {}
@@ -87,20 +97,19 @@ class Schedule:
                 found[x] = None
         return list(found)
 
-    def _shapes_wanted(self) -> set[Variable]:
-        return {x for node in self.nodes for x in node.inputs}
-
     def _known(self) -> tuple[list[Variable], set[Variable]]:
         """The leaves whose values binding has to know, and all variables that follow from known ones."""
         wanted = {x for node in self.nodes for x in node.holes}
         for node in reversed(self.nodes):
-            if any(x in wanted for x in node.outputs) and not isinstance(node.op, known.Shape | known.Count):
-                wanted.update(data_inputs(node))
+            if any(x in wanted for x in node.outputs) and not isinstance(node.op, known.FROM_SHAPES):
+                wanted.update(node.read)
         valued = [x for x in self.leaves if x in wanted and x.aval.dtype.kind in "biu"]
         follows: set[Variable] = {x for x in self.constants if known.is_known_constant(x)} | set(valued)
         for node in self.nodes:
-            if isinstance(node.op, known.Shape | known.Count) or (
-                known.can_compute(node.op) and all(x in follows for x in data_inputs(node)) and all(x in follows for x in node.holes)
+            if isinstance(node.op, known.FROM_SHAPES) or (
+                known.can_compute(node.op)
+                and all(x in follows for x in (*node.read, *node.holes))
+                and (node.out in wanted or not self._stretched(node))
             ):
                 follows.update(node.outputs)
         for node in self.nodes:
@@ -110,14 +119,12 @@ class Schedule:
                         f"{node.op.name}() of {node.inputs[0]} needs the value of {x.described()} before kernels run, "
                         f"but it is computed on the device; pass it as an integer input ({node.line})"
                     )
-        # a value that stands for itself alone, or is large, is better on the device unless it is wanted
-        return valued, {x for x in follows if x in wanted or not self._stretched(x)}
+        return valued, follows
 
     @staticmethod
-    def _stretched(x: Variable) -> bool:
-        """Whether a known variable is a constant made large by broadcasting: a kernel's work."""
-        node = x.owner
-        return node is not None and x.ndim > 0 and not isinstance(node.op, known.Shape) and any(n is None for n in x.aval.shape)
+    def _stretched(node: Apply) -> bool:
+        """Whether a result may be large, as a constant stretched by broadcasting is: a kernel's work."""
+        return any(n is None for n in node.out.aval.shape)
 
 
 class Binder:
@@ -172,8 +179,8 @@ class Binder:
         """The shape of a node's results, its parameters, and its value where it is known."""
         op = node.op
         self.params[node] = params = settled(node, [self.values[x] for x in node.holes]) if node.holes else dict(node.params)
-        if isinstance(op, known.Shape | known.Count):
-            self.values[node.out] = value = known.of_shape(op, self.shapes[node.inputs[0]], params)
+        if isinstance(op, known.FROM_SHAPES):
+            self.values[node.out] = value = op.value([self.shapes[x] for x in node.operands], params)
             self.shapes[node.out] = value.shape
             return
         avals = [Aval(self.shapes[x], x.aval.dtype, x.aval.weak) for x in node.operands]
@@ -209,10 +216,6 @@ class Binder:
 
     # arrays
 
-    def _slot(self) -> int:
-        self.tape.width += 1
-        return self.tape.width - 1
-
     def context(self, x: Variable) -> Context:
         """Where a variable is computed."""
         return self.schedule.where.get(x) or self.home
@@ -229,8 +232,7 @@ class Binder:
             if not isinstance(value, GpuArray):
                 layout, offset, block = bytes_between.upload(context, np.array(value, x.aval.dtype))
                 value = GpuArray(layout, offset, block)
-            place = Place(self._slot(), value.layout, value.offset, x)
-            self.tape.constants.append((place.slot, value.block))
+            place = Place(self.tape.slot(value.block), value.layout, value.offset, x)
             self.caller_slots.add(place.slot)
             self._uploads[x, context] = place
         return self._uploads[x, context]
@@ -258,7 +260,7 @@ class Binder:
             self.places[node.out] = place
             return
         layout, offset = place.layout, place.offset
-        new = Place(self._slot(), Layout.of(layout.dtype, layout.shape), 0, node.out)
+        new = Place(self.tape.slot(), Layout.of(layout.dtype, layout.shape), 0, node.out)
 
         def move(slots: Slots) -> None:
             slots[new.slot] = GpuArray(layout, offset, slots[place.slot]).transfer(target).block
@@ -286,7 +288,7 @@ class Binder:
     def _other(self, node: Apply, context: Context) -> None:
         operands = []
         for k, x in enumerate(node.operands):
-            if k in node.op.shape_only:
+            if not node.reads(k):
                 operands.append(Place(-1, Layout.of(x.aval.dtype, self.shapes[x]), 0, x))
             else:
                 operands.append(self.array(x, context))
@@ -345,7 +347,7 @@ class Binder:
 
     def _run(self, bound: BoundPlan, operands: Sequence[Place], roots: Sequence[Variable]) -> list[Place]:
         """Add the launches of a plan; where its results lie."""
-        made = [Place(self._slot(), layout, 0, x) for layout, x in zip(bound.outputs, roots, strict=True)]
+        made = [Place(self.tape.slot(), layout, 0, x) for layout, x in zip(bound.outputs, roots, strict=True)]
         read = [p for p in operands if p.slot >= 0]
         everything = [*made, *operands]
         slots = [p.slot if p.slot >= 0 else made[0].slot for p in everything]
@@ -361,18 +363,22 @@ class Binder:
     def _finish(self, fresh: Sequence[bool]) -> None:
         """Where the results are; those that would share memory with something the caller knows are copied."""
         taken = set(self.caller_slots)
-        for x, own in zip(self.schedule.outputs, fresh, strict=True):
-            known_value = self.values.get(x)
-            if x not in self.places and known_value is not None and not own:
-                self.tape.results.append(np.array(known_value, x.aval.dtype))
-                continue
-            context = self.context(x)
-            place = self.array(x, context)
-            if own and (place.slot in taken or not place.layout.writable) or not own and not place.layout.c_contiguous:
-                place = self._copied(place, x, context)
-            taken.add(place.slot)
-            self.last_use[place.slot] = len(self.tape.steps)
-            self.tape.results.append(place)
+        results: list[Any] = [None] * len(fresh)
+        for own in (True, False):
+            for k, x in enumerate(self.schedule.outputs):
+                if fresh[k] is not own:
+                    continue
+                if x in self.values and x not in self.places and not own:
+                    results[k] = (-1, None, np.array(self.values[x], x.aval.dtype))
+                    continue
+                context = self.context(x)
+                place = self.array(x, context)
+                if (place.slot in taken or not place.layout.writable) if own else not place.layout.c_contiguous:
+                    place = self._copied(place, x, context)
+                taken.add(place.slot)
+                self.last_use[place.slot] = len(self.tape.steps)
+                results[k] = (place.slot, place.layout, place.offset)
+        self.tape.results = results
 
     def _free(self) -> None:
         """Let intermediate results go after their last use."""

@@ -72,7 +72,7 @@ class Hole:
 class Apply:
     """An Op applied to variables. `inputs` are its operands, then the variables of its holes."""
 
-    __slots__ = ("fp64", "inputs", "line", "op", "operand_count", "outputs", "params")
+    __slots__ = ("fp64", "inputs", "line", "op", "operand_count", "outputs", "params", "read")
 
     def __init__(
         self,
@@ -90,7 +90,12 @@ class Apply:
         self.params = params
         self.fp64 = fp64  # whether results are float64 by default: floatX was float64
         self.line = line  # file:line of the user's code
+        self.read = _read(op, self.operands)  # the operands whose elements are needed, not only their shape
         self.outputs = tuple(Variable(aval, self, k) for k, aval in enumerate(avals))
+
+    def reads(self, k: int) -> bool:
+        """Whether the elements of operand k are needed."""
+        return k not in self.op.shape_only and (k == 0 or not isinstance(self.op, movement.View))
 
     @property
     def operands(self) -> tuple[Variable, ...]:
@@ -119,6 +124,12 @@ class Apply:
 
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(str, self.inputs))})"
+
+
+def _read(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    if isinstance(op, movement.View):
+        return operands[:1]
+    return tuple([x for k, x in enumerate(operands) if k not in op.shape_only]) if op.shape_only else operands
 
 
 class Variable(Operators):
@@ -391,10 +402,7 @@ def as_variable(value: Any, name: str | None = None, ndim: int | None = None, dt
     if not isinstance(value, Variable):
         if isinstance(value, list | tuple) and _holds_variables(value):
             parts = [as_variable(x) for x in value]
-            stack = Op.registry.get("stack")
-            if stack is None:
-                raise TypeError("a list of variables becomes one only by T.stack, which this version does not have")
-            value = stack(*parts, axis=0)
+            value = Op.registry["concat"](*(x[None] for x in parts), axis=0)
         else:
             value = constant(value, name, dtype)
     if ndim is not None and value.ndim != ndim:
@@ -477,12 +485,12 @@ def _fill(value: Any, values: Sequence[Any], first: int) -> Any:
 
 def _partly(op: Op, inputs: Sequence[Variable], params: Mapping[str, Any], fp64: bool) -> tuple[Aval, ...]:
     """What is known of the results while parameters have holes."""
+    if getattr(op, "infers_holes", False):
+        return op.infer([x.aval for x in inputs], params, fp64)
     first = inputs[0].aval
     if "shape" in params:
         return (Aval(tuple(None if isinstance(n, Hole) or n == -1 else n for n in params["shape"]), first.dtype),)
-    if op is movement.unslice:
-        return op.infer([x.aval for x in inputs], params, fp64)
-    if "index" in params:
+    if "index" in params and op is not movement.unslice:
         shape: list[int | None] = list(first.shape)
         axis, index = 0, []
         missing = len(shape) - sum(part is not None and part != movement.ELLIPSIS for part in params["index"])

@@ -1,5 +1,9 @@
 ## Real functions that OpenCL has not, or has with other special values than NumPy's.
 <%page args="spec"/>\
+<%!
+    from clarray.codegen.inline import horner
+    from clarray.codegen.math_tables import ERFINV, ERFINV_TAIL
+%>\
 <%
     def polynomial(variable, suffix, coefficients):
         """Horner's scheme, constant term first."""
@@ -97,28 +101,41 @@ static OVERLOAD ${T} special_logit(${T} x)
     return fabs(middle) < 0.5f ? 2 * atanh(middle) : log(x / (1 - x));
 }
 
-static OVERLOAD ${T} special_erfinv(${T} x)
+% if T == "float":
+// Polynomials in w = -log(1 - x^2): Giles, "Approximating the erfinv function", 2011.
+static OVERLOAD float special_erfinv(float x)
 {
-    const ${T} q = x / 2, a = fabs(x);
-    ${T} z;
+    const float a = fabs(x), w = -log((1 - a) * (1 + a));
+    const float v = w - 2.5f, s = sqrt(w) - 3;
+    const float near = ${horner("v", ERFINV)};
+    const float far = ${horner("s", ERFINV_TAIL)};
+    return a == 1 ? copysign(INFINITY, x) : x * (w < 5 ? near : far);
+}
+
+% else:
+static OVERLOAD double special_erfinv(double x)
+{
+    const double q = x / 2, a = fabs(x);
+    double z;
     if (a <= 0.85f) {
-        const ${T} r = 0.180625${f} - q * q;
-        z = q * ${polynomial("r", f, wichura["middle"][0])} / ${polynomial("r", f, wichura["middle"][1])};
+        const double r = 0.180625 - q * q;
+        z = q * ${polynomial("r", "", wichura["middle"][0])} / ${polynomial("r", "", wichura["middle"][1])};
     } else {
-        ${T} r = sqrt(-log((1 - a) / 2));
+        double r = sqrt(-log((1 - a) / 2));
         if (r <= 5) {
-            r -= 1.6${f};
-            z = ${polynomial("r", f, wichura["tail"][0])} / ${polynomial("r", f, wichura["tail"][1])};
+            r -= 1.6;
+            z = ${polynomial("r", "", wichura["tail"][0])} / ${polynomial("r", "", wichura["tail"][1])};
         } else {
             r -= 5;
-            z = ${polynomial("r", f, wichura["far"][0])} / ${polynomial("r", f, wichura["far"][1])};
+            z = ${polynomial("r", "", wichura["far"][0])} / ${polynomial("r", "", wichura["far"][1])};
         }
         z = copysign(z, x);
     }
-    z *= 0.70710678118654752440${f};
-    return a == 1 ? copysign((${T})INFINITY, x) : z;
+    z *= 0.70710678118654752440;
+    return a == 1 ? copysign((double)INFINITY, x) : z;
 }
 
+% endif
 // Reflection for negative x, recurrence up to 10, then the asymptotic series; on [1, 2] a polynomial about the root.
 static OVERLOAD ${T} special_digamma(${T} x)
 {

@@ -56,7 +56,8 @@ def check(op, a, x, traits, axis=None, keepdims=False):
     real = np.finfo(host.dtype).dtype
     count = max(1, x.size // max(1, want.size))
     with np.errstate(all="ignore"):
-        size = np.sqrt(count) * np.max(np.abs(np.nan_to_num(x.astype(np.clongdouble), posinf=0, neginf=0)), initial=1)
+        finite = np.abs(np.nan_to_num(x.astype(np.clongdouble), posinf=0, neginf=0))
+        size = np.max(np.sum(finite, axis=axis), initial=1)
         if op.name in ("sum", "mean"):
             atol = 2 * np.finfo(real).eps * size / (count if op.name == "mean" else 1)
             rtol = 2 * np.finfo(real).eps
@@ -71,22 +72,21 @@ def kinds(op):
     return "".join(k for k in "biufc" if k in op.category)
 
 
-PATTERNS = [axes for n in (1, 2) for axes in itertools.combinations(range(3), n)] + [None]
+PATTERNS = [axes for n in (1, 2, 3) for axes in itertools.combinations(range(3), n)]
 
 
 @each_reduction
 def test_dtypes_and_axes(op, ctx, rng):
-    """Every dtype; along each axis, each pair and all: 70 elements a row, so that the vectorized part and the rest are used."""
+    """Every dtype along three of: an axis, a pair, all. A row's 70 elements use the vectorized part and the rest."""
     for dtype in oracle.some(rng, oracle.supported(ctx.traits, kinds(op)), 3):
         x = oracle.sample(rng, op.domain, dtype, (3, 5, 70))
         if op.name == "prod" and dtype.kind in "fc":
             x = x.astype(dtype) / np.abs(x).astype(dtype) * dtype.type(1.01)
         a = to_array(x)
-        for axis in PATTERNS:
-            if op.one_axis and isinstance(axis, tuple):
-                if len(axis) > 1:
-                    continue
-                axis = axis[0]
+        patterns = [axes for axes in PATTERNS if not (op.one_axis and len(axes) == 2)]
+        for k in rng.choice(len(patterns), 3, replace=False):
+            axes = patterns[k]
+            axis = None if len(axes) == 3 else axes[0] if len(axes) == 1 else axes
             check(op, a, x, ctx.traits, axis, keepdims=bool(rng.integers(2)))
 
 
@@ -256,48 +256,47 @@ def test_refused_dtypes(ctx):
         ops.argmax(to_array(np.zeros((2, 3, 4), np.float32)), axis=(0, 1))
 
 
-# accuracy: errors in units of eps * sum(|x|) / sqrt(n) would be a random walk's; a pairwise sum does better
+# accuracy: in units of eps * sum(|x|), of which the last rounding alone is a quarter
 
-SIZES = [1_000, 10_000, 100_000, 1_000_000]
+ACCURACY_SIZES = {1_000: 150, 10_000: 60, 100_000: 20, 1_000_000: 4}  # and how many are drawn
 DRAWS = {
     "uniform": lambda rng, n: rng.random(n),
-    "normal": lambda rng, n: rng.standard_normal(n),
     "wide": lambda rng, n: np.exp(rng.uniform(-8, 8, n)),
 }
 ARRANGED = {
-    "contiguous": (lambda x: x, None),
-    "strided": (lambda x: np.repeat(x, 2)[::2], None),
-    "axis 0": (lambda x: np.stack([x, x[::-1], x / 3], axis=1), 0),
+    "contiguous": (lambda a: a.sum(), 1),
+    "strided": (lambda a: a[::2].sum(), 2),
+    "axis 0": (lambda a: a.reshape(-1, 3).sum(axis=0)[1], 3),
 }
 
 
-def rms_errors(rng, dtype, draw, arrange, axis, size, seeds):
-    """Root mean square of the relative error of ours and of NumPy's sum along a contiguous axis."""
-    ours, numpys = [], []
-    for _ in range(seeds):
-        x = DRAWS[draw](rng, size).astype(dtype)
-        arranged = arrange(x)
-        got = to_array(np.repeat(x, 2))[::2].sum() if arranged.strides == (2 * x.itemsize,) else to_array(arranged).sum(axis)
-        for column, value in enumerate(np.atleast_1d(got.numpy())):
-            values = np.ascontiguousarray(arranged if axis is None else arranged[:, column])
-            exact = np.sum(values.astype(np.longdouble))
-            scale = np.sum(np.abs(values.astype(np.longdouble)))
-            ours.append(float((value - exact) / scale))
-            numpys.append(float((values.sum() - exact) / scale))
-    return np.sqrt(np.mean(np.square(ours))), np.sqrt(np.mean(np.square(numpys)))
+def relative_error(value, x):
+    exact = x.astype(np.longdouble)
+    return float((value - exact.sum()) / np.abs(exact).sum()) / np.finfo(x.dtype).eps
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("arranged", ARRANGED)
 def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng, record_property):
-    if dtype == "float64" and not both_walks.traits.fp64:
+    """The root mean square of the error, over many draws, beside that of NumPy's sum of a contiguous array."""
+    traits = both_walks.traits
+    if dtype == "float64" and not traits.fp64:
         pytest.skip(f"{both_walks.device.hardware} has no fp64")
-    arrange, axis = ARRANGED[arranged]
-    for draw, size in itertools.product(DRAWS, SIZES):
-        seeds = max(4, min(40, 400_000 // size))
-        ours, numpys = rms_errors(rng, dtype, draw, arrange, axis, size, seeds)
-        record_property(f"{draw} {size}", f"{ours:.2e} against {numpys:.2e}")
-        assert ours <= max(1.3 * numpys, np.finfo(dtype).eps / 4), (draw, size)
+    summed, spread = ARRANGED[arranged]
+    ours, numpys = [], []
+    for size, seeds in ACCURACY_SIZES.items():
+        errors = []
+        for _, draw in itertools.product(range(max(seeds // 4, 2) if oracle.SAMPLED else seeds), DRAWS.values()):
+            x = draw(rng, size).astype(dtype)
+            errors.append((relative_error(summed(to_array(np.repeat(x, spread))).item(), x), relative_error(x.sum(), x)))
+        first, second = np.sqrt(np.mean(np.square(errors), axis=0))
+        record_property(f"rms error of {size}, and NumPy's", f"{first:.3f} {second:.3f} eps")
+        assert first < 3 * second + 0.25, size  # it grows no faster
+        ours += [e[0] for e in errors]
+        numpys += [e[1] for e in errors]
+    # lanes along the reduced axis average errors out: where there are none, as on a GPU, a little is lost
+    margin = 1.2 if traits.kind == "cpu" and arranged != "axis 0" else 1.7
+    assert np.sqrt(np.mean(np.square(ours))) < margin * np.sqrt(np.mean(np.square(numpys)))
 
 
 def test_more_than_2_to_the_31_elements(ctx, rng):

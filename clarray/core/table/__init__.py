@@ -13,9 +13,9 @@ UFUNCS: dict[str, Ufunc] = {}
 REDUCTIONS: dict[str, Reduction] = {}
 
 
-def ufunc(name: str, letters: str, code: Any, category: str, **row: Any) -> Ufunc:
+def ufunc(name: str, letters: str, code: Any, category: str, cls: type[Ufunc] = Ufunc, **row: Any) -> Ufunc:
     """Add a row for a function of each element; the arguments are `Ufunc`'s."""
-    op = Ufunc(name, letters, code, category, **row)
+    op = cls(name, letters, code, category, **row)
     UFUNCS[name] = op
     Op.registry[name] = op
     return op

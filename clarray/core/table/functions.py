@@ -7,6 +7,8 @@ from math import pi
 from math import sqrt as _sqrt
 from typing import Any
 
+from numpy import dtype as _dtype
+
 from ..dtypes import FLOATING, NUMERIC, REAL_FLOATING
 from ..op import Ufunc
 from . import ufunc
@@ -28,13 +30,27 @@ exp = _function("exp", grad=lambda g, out, x: (g * out,), doc="e to the power x"
 expm1 = _function("expm1", grad=lambda g, out, x: (g * (out + 1),), doc="exp(x) - 1, right for small x")
 exp2 = _function("exp2", grad=lambda g, out, x: (g * out * LN2,), doc="2 to the power x")
 log = _function("log", grad=lambda g, out, x: (g / x,), domain=POSITIVE, doc="the natural logarithm")
+
+
+class Power(Ufunc):
+    """The power, which refuses integers a negative Python integer as exponent, as NumPy does."""
+
+    def __call__(self, *operands: Any, **params: Any) -> Any:
+        if len(operands) == 2 and type(operands[1]) is int and operands[1] < 0:
+            x = operands[0]
+            if isinstance(x, int) or _dtype(getattr(x, "dtype", "float64")).kind in "biu":
+                raise ValueError(f"integers to negative integer powers are not allowed: exponent {operands[1]}; use a float")
+        return super().__call__(*operands, **params)
+
+
 pow: Ufunc = ufunc(
     "pow", "x y", {"iu": "integer_pow(x, y)", "f": "pow(x, y)", "c": "complex_pow(x, y)"}, NUMERIC,
     grad=lambda g, out, x, y: (
         g * where(equal(y, 0), 0, y * pow(x, y - 1)),
         g * out * log(where(equal(x, 0), 1, x)),
     ),
-    domain=(POSITIVE, SMALL), ulp=16, doc="x to the power y; integers wrap, and negative powers of them are 0",
+    domain=(POSITIVE, SMALL), ulp=16, cls=Power,
+    doc="x to the power y; integers wrap, and negative powers of them are 0",
 )  # fmt: skip
 log1p = _function(
     "log1p", grad=lambda g, out, x: (g / (1 + x),), domain=(-0.9, 10.0), doc="log(1 + x), right for small x"

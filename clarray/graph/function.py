@@ -1,0 +1,635 @@
+"""function: from variables to something that can be called."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clarray.array import transfer as bytes_between
+from clarray.array.gpuarray import GpuArray
+from clarray.config import config
+from clarray.core.layout import Layout
+from clarray.device.context import Context
+from clarray.device.current import context_for
+from clarray.device.fallback import host_work
+
+from .arguments import In, Out, filtered
+from .compiled import Maker, outline
+from .places import HOST, is_transfer, moves
+from .rewrites import COMPILED, UNCHANGED, rebuilt
+from .schedule import Binder, Schedule, Tape
+from .shared import Container, SharedVariable
+from .variable import Constant, Variable, as_variable, user_line
+from .walk import leaves, toposort
+
+TAPES = 256  # bound signatures that a function keeps
+MODES = ("FAST_RUN", "FAST_COMPILE", "Mode")
+UNFUSED = ("fast_compile", "None", "o1")
+
+
+class UnusedInputError(ValueError):
+    """An input that no output depends on."""
+
+
+class MissingInputError(ValueError):
+    """A variable that an output depends on, and that nobody gives a value."""
+
+
+def function(
+    inputs: Sequence[Any],
+    outputs: Any = None,
+    mode: Any = None,
+    updates: Any = None,
+    givens: Any = None,
+    no_default_updates: Any = False,
+    accept_inplace: bool = False,
+    name: str | None = None,
+    rebuild_strict: bool = True,
+    allow_input_downcast: bool | None = None,
+    profile: Any = None,
+    on_unused_input: str | None = None,
+) -> Function:
+    """Compile a function of `inputs` (variables or In) that returns `outputs`: one, a list, a dict, or None.
+
+    `updates` gives shared variables new values, computed from the old ones of all; `givens` replaces
+    variables. Results are ndarrays, unless they are written `.transfer(None)`.
+    """
+    if not isinstance(inputs, list | tuple):
+        raise TypeError(f"function(): inputs is a list of variables, {type(inputs).__name__} came; write [x]")
+    specs = [_as_in(x, allow_input_downcast) for x in inputs]
+    _check_distinct(specs)
+    keys, outs = _as_outs(outputs)
+    states = _states(specs)
+    named = _pairs(updates, "updates")
+    for variable, _ in named:
+        if not isinstance(variable, SharedVariable):
+            raise TypeError(f"function(): updates are of shared variables, {variable!r} is none")
+    replaced = _givens(givens, [s.variable for s in specs])
+    changes = _updates(named, outs, replaced, no_default_updates)
+    changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}  # type: ignore[misc]
+    return Function(
+        specs, keys, outs, _converted(changes), replaced | {s.variable: v for s, v in states.items()},
+        name or _default_name(), _fuses(mode), on_unused_input or "raise",
+        single=outputs is not None and not isinstance(outputs, list | tuple | dict),
+        nothing=outputs is None, profile=profile,
+    )  # fmt: skip
+
+
+class Function:
+    """A compiled function. Calling it enqueues its kernels; results that are ndarrays are waited for."""
+
+    def __init__(
+        self,
+        specs: Sequence[In],
+        keys: Sequence[str] | None,
+        outs: Sequence[Out],
+        updates: Mapping[SharedVariable, Variable],
+        replaced: Mapping[Variable, Variable],
+        name: str,
+        fuse: bool,
+        on_unused: str,
+        single: bool,
+        nothing: bool,
+        profile: Any = None,
+    ) -> None:
+        self.name = name
+        self.trust_input = False
+        self.profile = None
+        self._recipe: dict[str, Any] = {
+            "specs": specs, "keys": keys, "outs": outs, "updates": updates, "replaced": replaced, "fuse": fuse,
+            "on_unused": on_unused, "single": single, "nothing": nothing,
+        }  # fmt: skip
+        self._specs = [s for s in specs if s.variable not in replaced or not isinstance(replaced[s.variable], SharedVariable)]
+        self._states = {s: replaced[s.variable] for s in specs if s not in self._specs}
+        self._keys, self._single, self._nothing = keys, single, nothing
+        wanted = [_stripped(out.variable) for out in outs]
+        self._kinds = [_kind(out.variable) for out in outs]
+        targets = list(updates)
+        phases = COMPILED if fuse else UNCHANGED
+        results = rebuilt([*wanted, *updates.values()], replaced, [s.variable for s in self._specs], phases)
+        self._targets = [t.container for t in targets]
+        arguments = [s.variable for s in self._specs]
+        found = leaves(results, arguments)
+        shared = [x for x in found if isinstance(x, SharedVariable)]
+        self._check_inputs(found, [*wanted, *updates.values(), *replaced.values()], on_unused)
+        self._schedule = schedule = Schedule([*arguments, *shared], results, fuse)
+        self._containers = [x.container for x in shared]
+        self._shared = shared
+        self._arity = len(arguments)
+        kinds = [*self._kinds, *("device" if t.context is not None else "host" for t in self._targets)]
+        self._on_device = [kind == "device" for kind in kinds]
+        self._plain_result = single and not targets
+        borrowed = {s.variable for s in self._specs if s.borrow}
+        self._fresh = [kind == "device" for kind in kinds]
+        for k, out in enumerate(outs):  # a borrowed argument may come back in a borrowed output
+            if out.borrow and self._fresh[k] and _root(results[k]) in borrowed:
+                self._fresh[k] = False
+        self._valued = {x: k for k, x in enumerate(schedule.leaves) if x in schedule.valued}
+        self._wanted = schedule.wanted
+        self._plain = all(self._wanted) and not self._valued and all(c.context is not None for c in self._containers)
+        if len(schedule.fixed) > 1 or not schedule.fixed:
+            self._home: Context | None = None
+        else:
+            (self._home,) = schedule.fixed
+        self._tapes: OrderedDict[Any, Tape] = OrderedDict()
+        self._last: Any = None
+        self.maker = Maker(outline(schedule, kinds, len(outs)), arguments, self)
+
+    # calling
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Run; returns one result, a list, or a dict, as the function was made."""
+        subset = named.pop("output_subset", None) if named else None
+        if named or len(args) != self._arity:
+            args = self._ordered(args, named)
+        tape = None
+        if self._plain:
+            key: list[Any] = []
+            blocks: list[Any] = []
+            for x in args:
+                if type(x) is not GpuArray:
+                    break
+                block = x.block
+                key += (x.layout, x.offset, block.context)
+                blocks.append(block)
+            else:
+                for container in self._containers:
+                    x = container.value
+                    key += (x.layout, x.offset)
+                    blocks.append(x.block)
+                tape = self._tapes.get(tuple(key))
+        if tape is None:
+            tape, blocks = self._prepared(args)
+        elif tape is not self._last:
+            self._last = tape
+            self._tapes.move_to_end(tuple(key))
+        slots = tape.run(blocks)
+        results: list[Any] = []
+        for on_device, (slot, layout, offset) in zip(self._on_device, tape.results):
+            if on_device:
+                results.append(GpuArray(layout, offset, slots[slot]))  # type: ignore[arg-type]
+            else:
+                results.append(_downloaded(slots[slot], layout, offset) if layout is not None else offset.copy())
+        if self._plain_result:
+            return results[0]
+        count = len(self._kinds)
+        for container, value in zip(self._targets, results[count:], strict=True):
+            container.value = value
+        if self._single:
+            return results[0]
+        if self._nothing:
+            return []
+        if self._keys is not None:
+            found = dict(zip(self._keys, results[:count], strict=True))
+            return found if subset is None else {k: found[k] for k in subset}
+        return results[:count] if subset is None else [results[k] for k in subset]
+
+    def _prepared(self, args: Sequence[Any]) -> tuple[Tape, list[Any]]:
+        """The tape for these arguments and the blocks of the leaves, arguments filtered and uploaded."""
+        checked = [x if self.trust_input else self._filtered(k, x) for k, x in enumerate(args)]
+        values = [*checked, *(c.value for c in self._containers)]
+        home = self._home or self._choose_home(values)
+        key: list[Any] = []
+        blocks: list[Any] = []
+        layouts: list[Layout | None] = []
+        offsets: list[int] = []
+        known: dict[Variable, Any] = {}
+        for k, (x, value) in enumerate(zip(self._schedule.leaves, values, strict=True)):
+            if x in self._valued:
+                known[x] = host = _known_value(value, x)
+                key.append(host.tobytes() + repr(host.shape).encode())
+            if not self._wanted[k]:
+                blocks.append(None)
+                layouts.append(None)
+                offsets.append(0)
+                continue
+            array = value if isinstance(value, GpuArray) else _uploaded(value, self._schedule.where.get(x) or home)
+            key += (array.layout, array.offset)
+            if k < self._arity:
+                key.append(array.block.context)
+                self._check_context(k, array, home)
+            blocks.append(array.block)
+            layouts.append(array.layout)
+            offsets.append(array.offset)
+        found = tuple(key)
+        tape = self._tapes.get(found)
+        if tape is None:
+            tape = Binder(self._schedule, home, layouts, offsets, known).bind(self._fresh)
+            self._tapes[found] = tape
+            if len(self._tapes) > TAPES:
+                self._tapes.popitem(last=False)
+        return tape, blocks
+
+    def _choose_home(self, values: Sequence[Any]) -> Context:
+        """Where arguments are, else the default device."""
+        for x in values[: self._arity]:
+            if isinstance(x, GpuArray):
+                return x.context
+        return context_for()
+
+    def _check_context(self, k: int, array: GpuArray, home: Context) -> None:
+        expected = self._schedule.where.get(self._schedule.leaves[k]) or home
+        if array.context is not expected:
+            raise ValueError(
+                f"{self._where(k)}: the array is on {array.context.name!r}, the function runs on {expected.name!r}; "
+                f"move it with transfer()"
+            )
+
+    def _filtered(self, k: int, value: Any) -> Any:
+        spec = self._specs[k]
+        return filtered(value, spec.variable, spec.strict, spec.allow_downcast, self._where(k))
+
+    def _where(self, k: int) -> str:
+        spec = self._specs[k]
+        return f"argument {k} {f'({spec.name}) ' if spec.name else ''}of function {self.name}"
+
+    def _ordered(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
+        """Positional arguments, with those given by name and the defaults put in their places."""
+        if len(args) > self._arity:
+            raise TypeError(f"function {self.name} takes {self._arity} arguments, {len(args)} came")
+        values: list[Any] = list(args) + [_MISSING] * (self._arity - len(args))
+        for name, value in named.items():
+            matches = [k for k, s in enumerate(self._specs) if s.name == name]
+            state = next((s for s in self._states if s.name == name), None)
+            if state is not None:
+                self._states[state].set_value(value)  # type: ignore[attr-defined]
+                continue
+            if len(matches) != 1:
+                names = ", ".join(s.name or "(unnamed)" for s in self._specs)
+                raise TypeError(f"function {self.name} has {len(matches) or 'no'} input named {name!r}; it has {names or 'none'}")
+            if values[matches[0]] is not _MISSING:
+                raise TypeError(f"function {self.name}: input {name!r} came twice")
+            values[matches[0]] = value
+        missing = []
+        for k, spec in enumerate(self._specs):
+            if values[k] is _MISSING:
+                if spec.value is None:
+                    missing.append(str(spec.name or spec.variable))
+                values[k] = spec.value.get_value() if isinstance(spec.value, SharedVariable) else spec.value
+        if missing:
+            raise TypeError(f"function {self.name} misses its input{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        return values
+
+    # what it is
+
+    def _check_inputs(self, found: Sequence[Variable], graph: Sequence[Variable], on_unused: str) -> None:
+        """Every leaf has a value, and every input is used."""
+        given = {s.variable for s in self._specs}
+        missing = [x for x in found if x not in given and not isinstance(x, Constant | SharedVariable)]
+        if missing:
+            raise MissingInputError(
+                f"function {self.name} needs a value for {', '.join(x.described() for x in missing)}: "
+                f"put it into inputs or givens"
+            )
+        if on_unused not in ("raise", "warn", "ignore"):
+            raise ValueError(f"function(): on_unused_input is 'raise', 'warn' or 'ignore', {on_unused!r} came")
+        if on_unused == "ignore":
+            return
+        used = {*graph, *(x for node in toposort(graph) for x in node.inputs)}
+        unused = [s for s in self._specs if s.variable not in used and s.update is None]
+        if unused:
+            text = (
+                f"function {self.name}: no output depends on {', '.join(s.variable.described() for s in unused)}; "
+                f"pass on_unused_input='ignore' if that is meant"
+            )
+            if on_unused == "raise":
+                raise UnusedInputError(text)
+            warnings.warn(text, UserWarning, stacklevel=4)
+
+    def get_shared(self) -> list[SharedVariable]:
+        """The shared variables that it reads or updates."""
+        updated = [x for x in self._recipe["updates"] if x not in self._shared]
+        return [x for x in (*self._shared, *updated) if x not in self._states.values()]
+
+    def copy(
+        self,
+        share_memory: bool = False,
+        swap: Mapping[SharedVariable, SharedVariable] | None = None,
+        delete_updates: bool = False,
+        name: str | None = None,
+        profile: Any = None,
+    ) -> Function:
+        """Another function of the same graph, over other shared variables for those in `swap`, or without updates."""
+        recipe = dict(self._recipe)
+        swapped = dict(swap or {})
+        own = self.get_shared()
+        for old, new in swapped.items():
+            if old not in own:
+                raise ValueError(f"copy(): {old} is not a shared variable of function {self.name}")
+            if not isinstance(new, SharedVariable) or new.type != old.type:
+                raise TypeError(f"copy(): {new} cannot take the place of {old}, which is {old.type}")
+        states = {s: v.clone() for s, v in self._states.items()}  # type: ignore[attr-defined]
+        for spec, state in states.items():
+            state.container = Container(self._states[spec].get_value(True, True).copy(), state.container.context)  # type: ignore[attr-defined]
+            swapped[self._states[spec]] = state  # type: ignore[index]
+        if delete_updates:
+            recipe["updates"] = {}
+        elif swapped:
+            recipe["updates"] = {swapped.get(s, s): v for s, v in recipe["updates"].items()}
+        if swapped:
+            kept = {x: swapped.get(v, v) for x, v in recipe["replaced"].items()}  # type: ignore[call-overload]
+            recipe["replaced"] = {**kept, **{o: n for o, n in swapped.items() if o not in kept}}
+            outer = [*recipe["replaced"].values()]
+            fresh = rebuilt(outer, swapped, phases=())
+            recipe["replaced"] = dict(zip(recipe["replaced"], fresh, strict=True))
+        return Function(**recipe, name=name or self.name)
+
+    __copy__ = copy
+
+    def __getitem__(self, item: Any) -> Any:
+        """The value of a state or of a shared variable."""
+        return self._find(item).get_value()
+
+    def __setitem__(self, item: Any, value: Any) -> None:
+        self._find(item).set_value(value)
+
+    def _find(self, item: Any) -> SharedVariable:
+        for spec, state in self._states.items():
+            if item is spec.variable or item == spec.name:
+                return state  # type: ignore[return-value]
+        for x in self.get_shared():
+            if item is x or isinstance(item, str) and item == x.name:
+                return x
+        raise KeyError(f"function {self.name} has no state {item}")
+
+    def sync_shared(self) -> None:
+        """Wait for its shared variables."""
+        for container in self._containers:
+            if isinstance(container.value, GpuArray):
+                container.value.sync()
+
+    def free(self) -> None:
+        """Forget what was bound for arguments seen so far."""
+        self._tapes.clear()
+
+    def __repr__(self) -> str:
+        return f"<clarray function {self.name}>"
+
+
+_MISSING: Any = object()
+
+
+def _downloaded(block: Any, layout: Layout, offset: int) -> np.ndarray[Any, Any]:
+    """A new ndarray; waits."""
+    result = np.empty(layout.shape, layout.dtype)
+    bytes_between.read(block, offset, result)
+    return result
+
+
+def _uploaded(value: Any, context: Context) -> GpuArray:
+    layout, offset, block = bytes_between.upload(context, np.asarray(value))
+    return GpuArray(layout, offset, block)
+
+
+def _known_value(value: Any, x: Variable) -> np.ndarray[Any, Any]:
+    if isinstance(value, GpuArray):
+        host_work(f"reading {x}, whose value a shape or an index depends on,")
+        return value.numpy()
+    return np.asarray(value)
+
+
+# what `function` is given
+
+
+def _as_in(x: Any, allow_downcast: bool | None) -> In:
+    if isinstance(x, list | tuple) and len(x) == 2 and isinstance(x[0], Variable):
+        x = In(x[0], value=x[1])
+    if isinstance(x, SharedVariable) or isinstance(x, In) and isinstance(x.variable, SharedVariable):
+        raise TypeError(f"function(): the shared variable {x} is not an input, it has a value of its own; use givens to replace it")
+    if isinstance(x, Constant):
+        raise TypeError(f"function(): the constant {x} is not an input")
+    if isinstance(x, Variable):
+        return In(x, allow_downcast=allow_downcast)
+    if not isinstance(x, In):
+        raise TypeError(f"function(): an input is a variable or In, {type(x).__name__} came: {x!r}")
+    if x.allow_downcast is None and allow_downcast is not None:
+        x = In(x.variable, x.name, x.value, x.update, x.mutable, x.strict, allow_downcast, borrow=x.borrow)
+    return x
+
+
+def _check_distinct(specs: Sequence[In]) -> None:
+    seen: set[Variable] = set()
+    for spec in specs:
+        if spec.variable in seen:
+            raise ValueError(f"function(): {spec.variable} is an input twice")
+        seen.add(spec.variable)
+
+
+def _as_outs(outputs: Any) -> tuple[list[str] | None, list[Out]]:
+    """The keys, of a dict, and the outputs as Out."""
+    keys = None
+    if outputs is None:
+        outputs = []
+    elif isinstance(outputs, dict):
+        if not all(isinstance(k, str) for k in outputs):
+            raise TypeError("function(): the keys of a dict of outputs are strings")
+        keys = sorted(outputs)
+        outputs = [outputs[k] for k in keys]
+    elif not isinstance(outputs, list | tuple):
+        outputs = [outputs]
+    outs = []
+    for x in outputs:
+        out = x if isinstance(x, Out) else Out(x)
+        outs.append(Out(_as_output(out.variable), out.borrow))
+    return keys, outs
+
+
+def _as_output(x: Any) -> Variable:
+    try:
+        return as_variable(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"function(): an output is a variable, {type(x).__name__} came: {error}") from None
+
+
+def _pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
+    """A dict, or a list or tuple of pairs, as a list of pairs."""
+    if given is None:
+        return []
+    if isinstance(given, Mapping):
+        return list(given.items())
+    if not isinstance(given, list | tuple):
+        raise TypeError(f"function(): {what} is a dict or a list of pairs, {type(given).__name__} came")
+    if len(given) == 2 and isinstance(given[0], Variable):
+        given = [given]  # one bare pair
+    pairs = []
+    for pair in given:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise TypeError(f"function(): {what} is a dict or a list of pairs, {pair!r} is no pair")
+        pairs.append((pair[0], pair[1]))
+    return pairs
+
+
+def _states(specs: Sequence[In]) -> dict[In, SharedVariable]:
+    """The inputs that have an update, as shared variables of the function's own."""
+    states = {}
+    for spec in specs:
+        if spec.update is None:
+            continue
+        if spec.value is None:
+            raise ValueError(f"In({spec.variable}): an input with an update needs a value to begin with")
+        x = spec.variable
+        container = spec.value.container if isinstance(spec.value, SharedVariable) else None
+        if container is None:
+            host = filtered(spec.value, x, spec.strict, spec.allow_downcast, f"the value of In({x})")
+            context = context_for()
+            container = Container(host.copy() if isinstance(host, GpuArray) else _uploaded(host, context), context)
+        states[spec] = SharedVariable(x.type, container, spec.name, spec.strict, spec.allow_downcast)
+    return states
+
+
+def _givens(givens: Any, inputs: Sequence[Variable]) -> dict[Variable, Variable]:
+    """What replaces what; the type has to be the same."""
+    replaced: dict[Variable, Variable] = {}
+    for old, new in _pairs(givens, "givens"):
+        if not isinstance(old, Variable):
+            raise TypeError(f"function(): givens replace variables, {old!r} is none")
+        if old in replaced:
+            raise ValueError(f"function(): givens replace {old} twice")
+        if isinstance(new, Variable):
+            x = new
+        else:
+            plain = not isinstance(new, np.ndarray | np.generic | GpuArray)
+            x = as_variable(np.asarray(new, old.aval.dtype) if plain else new)
+        if x.aval.weak is not None:
+            x = x.astype(old.dtype)
+        if x.aval.dtype != old.aval.dtype or x.ndim != old.ndim:
+            raise TypeError(f"function(): givens cannot replace {old.described()} by {x.described()}: the types differ; cast it")
+        if old in inputs and isinstance(x, Variable) and old in leaves([x]):
+            raise ValueError(f"function(): givens replace {old} by something that depends on it")
+        replaced[old] = x
+    chained = set(replaced)
+    for old, x in replaced.items():
+        if any(v in chained for v in (x, *leaves([x]))) and x is not old:
+            replaced = _substituted(replaced)
+            break
+    return replaced
+
+
+def _substituted(replaced: dict[Variable, Variable]) -> dict[Variable, Variable]:
+    """Replacements applied within replacements, once, as if all were made at the same time."""
+    return dict(zip(replaced, replaced.values(), strict=True))
+
+
+def _updates(
+    named: Sequence[tuple[Any, Any]], outs: Sequence[Out], replaced: Mapping[Variable, Variable], without: Any
+) -> dict[SharedVariable, Variable]:
+    """The updates asked for, and the default ones of the shared variables that take part."""
+    changes: dict[SharedVariable, Any] = {}
+    for x, value in named:
+        if x in changes:
+            raise ValueError(f"function(): the shared variable {x} is updated twice")
+        changes[x] = value
+    if without is True:
+        return changes
+    excluded = set(without) if isinstance(without, list | tuple) else set()
+    todo: list[Any] = [*(o.variable for o in outs), *(as_variable(v) for v in changes.values()), *replaced.values()]
+    while todo:
+        found = [x for x in leaves(todo) if isinstance(x, SharedVariable)]
+        todo = []
+        for x in found:
+            if x.default_update is not None and x not in changes and x not in excluded:
+                changes[x] = x.default_update
+                todo.append(as_variable(x.default_update))
+    return changes
+
+
+def _converted(changes: Mapping[SharedVariable, Any]) -> dict[SharedVariable, Variable]:
+    """New values in the variables' own types, where that loses nothing."""
+    result = {}
+    for x, value in changes.items():
+        if not isinstance(value, Variable) and not isinstance(value, np.ndarray | np.generic | GpuArray):
+            value = np.asarray(value, x.aval.dtype)
+        new = as_variable(value)
+        weak = new.aval.weak is not None
+        if new.aval.dtype != x.aval.dtype:
+            if not (weak or np.can_cast(new.aval.dtype, x.aval.dtype)):
+                raise TypeError(
+                    f"function(): the update of shared variable {x} ({x.type}) is {new.described()}: "
+                    f"{new.dtype} to {x.dtype} would lose precision; cast it with astype({x.dtype!r})"
+                )
+            new = new.astype(x.dtype)
+        if new.ndim != x.ndim:
+            raise TypeError(
+                f"function(): the update of shared variable {x} ({x.type}) is {new.described()}: it has {new.ndim} axes "
+                f"instead of {x.ndim}"
+            )
+        for axis, (a, b) in enumerate(zip(x.broadcastable, new.broadcastable, strict=True)):
+            if a and not b:
+                raise TypeError(f"function(): the update of {x} is not broadcastable along axis {axis}, as {x.type} is; "
+                                f"use T.patternbroadcast")  # fmt: skip
+        result[x] = new
+    return result
+
+
+def _stripped(x: Variable) -> Variable:
+    """An output without the transfers that only say where it is wanted."""
+    while is_transfer(x) and not moves(x.owner):  # type: ignore[arg-type]
+        x = x.owner.inputs[0]  # type: ignore[union-attr]
+    return x
+
+
+def _kind(x: Variable) -> str:
+    """Whether an output stays on the device: the outermost transfer decides."""
+    return "device" if is_transfer(x) and x.owner.params["target"] != HOST else "host"  # type: ignore[union-attr]
+
+
+def _root(x: Variable) -> Variable:
+    """The variable that x is a view of."""
+    from clarray.core.movement import View
+
+    while x.owner is not None and isinstance(x.owner.op, View):
+        x = x.owner.inputs[0]
+    return x
+
+
+def _fuses(mode: Any) -> bool:
+    """Whether a mode rewrites and fuses; a name that is none is an error."""
+    named = config.mode if mode is None else mode
+    if not isinstance(named, str):
+        return bool(getattr(named, "fuses", True))
+    if named not in MODES:
+        raise ValueError(f"function(): mode {named!r} is not one of {', '.join(MODES)}")
+    if named == "FAST_COMPILE":
+        return False
+    return named == "FAST_RUN" or config.optimizer not in UNFUSED
+
+
+class Mode:
+    """How a function is compiled: `optimizer` as the flag of that name."""
+
+    def __init__(self, linker: Any = None, optimizer: Any = "fast_run") -> None:
+        self.optimizer = optimizer
+        self.fuses = optimizer not in (*UNFUSED, None)
+
+
+def _default_name() -> str:
+    file, _, line = user_line().rpartition(":")
+    return f"{os.path.basename(file)}:{line}" if file else "function"
+
+
+def evaluate(x: Variable, inputs: Mapping[Any, Any], options: dict[str, Any]) -> Any:
+    """`x.eval(inputs)`: the function is made once for each set of inputs."""
+    given = [v for v in inputs if isinstance(v, Variable)]
+    named = [v for v in inputs if isinstance(v, str)]
+    if named:
+        by_name = {v.name: v for v in leaves([x]) if v.name}
+        inputs = {by_name.get(k, k): v for k, v in inputs.items()}
+        given = list(inputs)
+    for v in given:
+        if not isinstance(v, Variable):
+            raise KeyError(f"eval(): {x} depends on no variable named {v!r}")
+    if not isinstance(x, Variable):
+        raise TypeError(f"eval() is of a variable, {type(x).__name__} came")
+    cache: dict[Any, Function] = x.__dict__.setdefault("_functions", {})
+    key = tuple(given)
+    if key not in cache:
+        cache[key] = function(given, x, on_unused_input="ignore", name=f"{x}.eval", **options)
+    return cache[key](*inputs.values())
+
+
+__all__ = ["Callable", "Function", "In", "Iterable", "Mode", "Out", "function"]

@@ -1,0 +1,35 @@
+"""The symbolic face, under Theano's module and function names: `import clarray.tensor as T`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clarray.graph.barriers import consider_constant, disconnected_grad, zero_grad
+from clarray.graph.gradient import grad
+from clarray.graph.nodes import Elemwise
+from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
+from clarray.graph.shared import SharedVariable as TensorSharedVariable
+from clarray.graph.shared import shared
+from clarray.graph.variable import Constant as TensorConstant
+from clarray.graph.variable import TensorType, constant
+from clarray.graph.variable import Variable as TensorVariable
+from clarray.graph.variable import as_variable as as_tensor_variable
+
+from . import basic, constructors, elementwise, nnet
+from .constructors import tensor
+
+FUNCTIONS = elementwise.FUNCTIONS | basic.FUNCTIONS | constructors.CONSTRUCTORS
+globals().update(FUNCTIONS)
+
+as_tensor = as_tensor_variable
+e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan")
+
+__all__ = [
+    "Elemwise", "TensorConstant", "TensorSharedVariable", "TensorType", "TensorVariable", "addbroadcast", "as_tensor",
+    "as_tensor_variable", "consider_constant", "constant", "disconnected_grad", "grad", "nnet", "patternbroadcast",
+    "shared", "tensor", "unbroadcast", "zero_grad", *FUNCTIONS,
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"clarray.tensor has no {name!r}; it has {', '.join(sorted(__all__))}")

@@ -1,0 +1,126 @@
+<%page args="spec"/>\
+## o0 = epilogue(a @ b) for a vector b, on a CPU: lanes lie along whichever axis of a is contiguous.
+<%
+    lanes, rows, block = spec.width, spec.rows, spec.block
+    batch = range(spec.batch_rank)
+%>\
+typedef ${spec.ctype}${lanes} vector __attribute__((aligned(${spec.dtype.itemsize})));
+
+kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void kernel_main(
+% for x in spec.operands:
+    ${x.qualifier}${x.name}_data, const long ${x.name}_offset,
+% endfor
+    global const ${spec.ctype} *restrict a_data, const long a_offset,
+    global const ${spec.ctype} *restrict b_data, const long b_offset,
+% for ctype, name in spec.scalars:
+    const ${ctype} ${name},
+% endfor
+    const idx m, const idx depth, const idx block_m, const idx a_step, const idx b_k
+% for x in spec.operands:
+    , const idx ${x.name}_inner
+% endfor
+% for a in batch:
+    , const idx n${a}, const idx a_batch${a}, const idx b_batch${a}
+% for x in spec.operands:
+    , const idx ${x.name}_batch${a}
+% endfor
+% endfor
+)
+{
+    const idx blocks = (m + block_m - 1) / block_m, start = get_global_id(0) % blocks * block_m;
+    const idx count = min(block_m, m - start);
+    global const ${spec.ctype} *restrict a = a_data + a_offset;
+    global const ${spec.ctype} *restrict b = b_data + b_offset;
+% for x in spec.operands:
+    ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + start * ${x.name}_inner;
+% endfor
+% if spec.batch_rank:
+    idx rest = get_global_id(0) / blocks;
+% endif
+% for k in batch:
+    a += rest % n${k} * a_batch${k};
+    b += rest % n${k} * b_batch${k};
+% for x in spec.operands:
+    ${x.name}_block += rest % n${k} * ${x.name}_batch${k};
+% endfor
+    rest /= n${k};
+% endfor
+% if spec.along == "k":
+    // a's rows are contiguous: several of them share what is read of b
+    for (idx i = 0; i < count; i += ${rows}) {
+        ${spec.ctype} total[${rows}];
+% for r in range(rows):
+        global const ${spec.ctype} *restrict a${r} = a + (start + min(i + ${r}, count - 1)) * a_step;
+        total[${r}] = 0;
+% endfor
+        for (idx first = 0; first < depth; first += ${block}) {
+            const idx last = min(first + ${block}, depth);
+            vector ${", ".join(f"c{r}_{v} = 0" for r in range(rows) for v in range(2))};
+            idx k = first;
+            for (; k + ${2 * lanes} <= last; k += ${2 * lanes}) {
+                const vector b0 = *(global const vector *)(b + k), b1 = *(global const vector *)(b + k + ${lanes});
+% for r in range(rows):
+                c${r}_0 += *(global const vector *)(a${r} + k) * b0;
+                c${r}_1 += *(global const vector *)(a${r} + k + ${lanes}) * b1;
+% endfor
+            }
+% for r in range(rows):
+            {
+                const vector c = c${r}_0 + c${r}_1;
+                ${spec.ctype} sum = ${" + ".join(f"c.s{l:x}" for l in range(lanes))};
+                for (idx l = k; l < last; l++)
+                    sum += a${r}[l] * b[l];
+                total[${r}] += sum;
+            }
+% endfor
+        }
+        for (idx l = i; l < min(i + ${rows}, count); l++) {
+            const ${spec.ctype} sum = total[l - i];
+% for x in spec.operands:
+            ${x.qualifier}${x.name} = ${x.name}_block;
+% endfor
+% for line in spec.body:
+            ${line}
+% endfor
+        }
+    }
+% else:
+    // a's columns are contiguous: several of them are added to the sums in one pass
+    ${spec.ctype} total[${spec.most}], part[${spec.most}];
+    a += start;
+    for (idx l = 0; l < count; l++)
+        total[l] = 0;
+    for (idx first = 0; first < depth; first += ${block}) {
+        const idx last = min(first + ${block}, depth);
+        for (idx l = 0; l < count; l++)
+            part[l] = 0;
+        idx k = first;
+        for (; k + ${rows} <= last; k += ${rows}) {
+% for r in range(rows):
+            global const ${spec.ctype} *restrict a${r} = a + (k + ${r}) * a_step;
+            const ${spec.ctype} b${r} = b[(k + ${r}) * b_k];
+% endfor
+            idx l = 0;
+            for (; l + ${lanes} <= count; l += ${lanes})
+                *(vector *)(part + l) += ${" + ".join(f"*(global const vector *)(a{r} + l) * b{r}" for r in range(rows))};
+            for (; l < count; l++)
+                part[l] += ${" + ".join(f"a{r}[l] * b{r}" for r in range(rows))};
+        }
+        for (; k < last; k++)
+            for (idx l = 0; l < count; l++)
+                part[l] += a[k * a_step + l] * b[k * b_k];
+        for (idx l = 0; l < count; l++)
+            total[l] += part[l];
+    }
+% for x in spec.operands:
+    ${x.qualifier}${x.name} = ${x.name}_block;
+% endfor
+    for (idx l = 0; l < count; l++) {
+        const ${spec.ctype} sum = total[l];
+% for line in spec.body:
+        ${line}
+% endfor
+    }
+% endif
+}
