@@ -4,7 +4,7 @@ The namespace follows the Array API standard 2025.12, and NumPy where that is si
 touches no driver: the first array does.
 """
 
-# ruff: noqa: A004, F403, I001
+# ruff: noqa: E402, F403, I001
 import sys as _sys
 from math import e, inf, nan, pi
 
@@ -15,7 +15,6 @@ from .version import __version__
 
 # devices: `clarray.device`, `clarray.array` and `clarray.config` are what is imported here, not the
 # folders and the module of the same name
-from . import array as _array
 from . import errors
 from .config import config
 from .device.current import device, devices, use
@@ -24,6 +23,7 @@ from .device.usage import memory_stats, set_memory_limit
 
 # arrays
 from .array.gpuarray import GpuArray
+from .array.kernels import ElementwiseKernel, LocalMemory, RawKernel, ReductionKernel
 
 bool = _dtype(_bool_)
 int8, int16, int32, int64 = map(_dtype, ("int8", "int16", "int32", "int64"))
@@ -53,6 +53,8 @@ from .functions.manipulation import *
 from .functions.searching import *
 from .functions.statistical import *
 
+from . import blas
+
 # graphs
 from . import printing, tensor
 from .graph.arguments import In, Out
@@ -69,13 +71,14 @@ __array_api_version__ = "2025.12"
 _numpy.install(_sys.modules[__name__])
 
 __all__ = [
-    "GpuArray", "__array_api_version__", "__array_namespace_info__", "__version__",
+    "ElementwiseKernel", "GpuArray", "LocalMemory", "RawKernel", "ReductionKernel",
+    "__array_api_version__", "__array_namespace_info__", "__version__",
     "bool", "complex128", "complex64", "float16", "float32", "float64", "int16", "int32", "int64", "int8",
     "uint16", "uint32", "uint64", "uint8",
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
     "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
-    "dot", "inner", "linalg", "matmul", "matrix_transpose", "outer", "special", "tensordot", "vdot", "vecdot",
+    "blas", "dot", "inner", "linalg", "matmul", "matrix_transpose", "outer", "special", "tensordot", "vdot", "vecdot",
 ]  # fmt: skip
 __all__ += _aliases.__all__
 __all__ += _creation.__all__

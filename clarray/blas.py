@@ -13,7 +13,7 @@ __all__ = ["gemm", "gemv", "ger"]
 
 
 def gemm(
-    alpha: Any, A: Any, B: Any, beta: Any = 0, C: Any = None,  # noqa: N803
+    alpha: Any, A: Any, B: Any, beta: Any = 0, C: Any = None,
     trans_a: bool = False, trans_b: bool = False, overwrite_c: bool = False,
 ) -> GpuArray:  # fmt: skip
     """alpha * op(A) @ op(B) + beta * C, op(X) being X or its transpose; written into C where `overwrite_c`."""
@@ -24,14 +24,14 @@ def gemm(
 
 
 def gemv(
-    alpha: Any, A: Any, x: Any, beta: Any = 0, y: Any = None, trans_a: bool = False, overwrite_y: bool = False  # noqa: N803
+    alpha: Any, A: Any, x: Any, beta: Any = 0, y: Any = None, trans_a: bool = False, overwrite_y: bool = False
 ) -> GpuArray:  # fmt: skip
     """alpha * op(A) @ x + beta * y, op(A) being A or its transpose; written into y where `overwrite_y`."""
     a, vector, into = _operands("gemv", (A, 2), (x, 1), (y, 1))
     return _product("gemv", alpha, linear.matrix_transpose(a) if trans_a else a, vector, beta, into, overwrite_y)
 
 
-def ger(alpha: Any, x: Any, y: Any, A: Any = None, overwrite_a: bool = False) -> GpuArray:  # noqa: N803
+def ger(alpha: Any, x: Any, y: Any, A: Any = None, overwrite_a: bool = False) -> GpuArray:
     """alpha * outer(x, y) + A; written into A where `overwrite_a`."""
     column, row, into = _operands("ger", (x, 1), (y, 1), (A, 2))
     column, row = slice_(column, index=linear.COLUMN), slice_(row, index=linear.ROW)
@@ -57,18 +57,18 @@ def _product(who: str, alpha: Any, a: Any, b: Any, beta: Any, c: Any, overwrite:
             raise ValueError(f"{who}(): beta is {beta}, which takes an operand to multiply, and none came")
         if overwrite:
             raise ValueError(f"{who}(): there is nothing to overwrite")
-        return linear.gemm(a, b, alpha=alpha)  # type: ignore[no-any-return]
+        return linear.gemm(a, b, alpha=alpha)
     shape = linear.matmul_shape(a.shape, b.shape, who)
     if c.shape != shape:
         raise ValueError(f"{who}(): the product has shape {shape}, the operand that it is added to {c.shape}")
     operands = (a, b) if beta == 0 else (a, b, c)
     if overwrite:
-        return linear.gemm(*operands, alpha=alpha, beta=beta, out=c)  # type: ignore[no-any-return]
-    return linear.gemm(*operands, alpha=alpha, beta=beta)  # type: ignore[no-any-return]
+        return linear.gemm(*operands, alpha=alpha, beta=beta, out=c)
+    return linear.gemm(*operands, alpha=alpha, beta=beta)
 
 
 def _factor(who: str, name: str, value: Any) -> Any:
     """A Python number, which promotes as a weak scalar does."""
-    if isinstance(value, GpuArray) or not hasattr(value, "item") and not isinstance(value, int | float | complex):
+    if isinstance(value, GpuArray) or (not hasattr(value, "item") and not isinstance(value, int | float | complex)):
         raise TypeError(f"{who}(): {name} is a number, {type(value).__name__} came")
     return value.item() if hasattr(value, "item") else value

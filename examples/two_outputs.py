@@ -18,7 +18,7 @@ total, difference = both(dx, dy)
 print("one kernel, two results:", (ca.stats() - before).launches, "launch")
 assert np.array_equal(total.numpy(), a + b) and np.array_equal(difference.numpy(), a - b)
 
-kernel = ca.ElementwiseKernel("T x, T y", "T total, T difference", "total = x + y; difference = x - y")
+kernel = ca.ElementwiseKernel("T x, T y, T *total, T *difference", "total = x + y; difference = x - y")
 total, difference = kernel(dx, dy)
 assert np.array_equal(total.numpy(), a + b) and np.array_equal(difference.numpy(), a - b)
 print("strided input:", dx.strides, dy.strides, "->", total.strides)

@@ -20,7 +20,7 @@ kernel void kernel_main(
     for (idx item = (idx)get_global_id(0) * span; item < stop; item++) {
         idx rest = item / blocks;
         const idx j0 = (item - rest * blocks) * ${spec.lanes};
-        const int width = (int)min((idx)${spec.lanes}, n0 - j0);
+        const int width = ${f"(int)min((idx){spec.lanes}, n0 - j0)" if spec.lanes > 1 else 1};
 % if spec.carried:
         const idx flat = rest * n0 + j0;
 % endif
@@ -32,11 +32,11 @@ kernel void kernel_main(
         global const ${xtype} *row = x_data + x_offset + j0 * x_row0${"".join(f" + q{a} * x_row{a}" for a in outer)} + t0 * x_step;
         global ${otype} *o = o_data + o_offset + j0 * o_row0${"".join(f" + q{a} * o_row{a}" for a in outer)} + ${"t0" if spec.stores else "part"} * o_step;
         ${spec.accumulator.ctype} acc[${spec.lanes}];
-        for (int l = 0; l < width; l++)
-% if spec.carried:
-            acc[l] = part > 0 ? before_data[before_offset + (part - 1) * rows + flat + l] : ${spec.identity};
-% else:
+        for (int l = 0; l < ${spec.lanes}; l++)
             acc[l] = ${spec.identity};
+% if spec.carried:
+        for (int l = 0; l < width && part > 0; l++)
+            acc[l] = before_data[before_offset + (part - 1) * rows + flat + l];
 % endif
         for (idx t = t0; t < end; t++) {
             for (int l = 0; l < width; l++) {

@@ -129,7 +129,9 @@ def sample(rng: np.random.Generator, domain: Any, dtype: Any, shape: Any, specia
     elif dtype.kind == "f":
         x = rng.uniform(*domain, shape).astype(dtype)
     else:
-        x = (rng.uniform(*domain, shape) + 1j * rng.uniform(*domain, shape) * rng.choice([1, 0.01], shape)).astype(dtype)
+        x = (rng.uniform(*domain, shape) + 1j * rng.uniform(*domain, shape) * rng.choice([1, 0.01], shape)).astype(
+            dtype
+        )
     x = np.asarray(x)
     if special and x.size:
         flat, values = x.reshape(-1), specials(dtype)
@@ -242,7 +244,9 @@ def _wrong(op: Ufunc, xs: list[np.ndarray], got: np.ndarray, want: np.ndarray, t
     same = (got == rounded) & same_sign | (np.isnan(got) & np.isnan(rounded))
     scale = np.maximum(np.abs(want), 1) if op.name in ABSOLUTE else np.abs(want)
     slack = 4 * float(np.finfo(real).smallest_subnormal) if traits.denormals else 4 * tiny
-    near = np.isfinite(got) & (np.abs(got - want) <= ulp * eps * scale + (slack if op.ulp or not traits.denormals else 0))
+    near = np.isfinite(got) & (
+        np.abs(got - want) <= ulp * eps * scale + (slack if op.ulp or not traits.denormals else 0)
+    )
     rim = np.isinf(got) & (np.abs(want) >= huge * (1 - 2 * ulp * eps)) & (np.sign(got) == np.sign(want))
     zeros = (got == 0) & (rounded == 0) & traits.denormals  # of these the sign counts
     return ~(same | rim | (near & ~zeros))

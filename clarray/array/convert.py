@@ -63,6 +63,8 @@ def _host(obj: Any) -> np.ndarray[Any, Any]:
         host = np.asarray(obj)
     except OverflowError:
         raise OverflowError(f"asarray(): {obj!r} does not fit int64 or uint64") from None
+    if host.dtype.kind == "O" and host.size and all(isinstance(v, int) for v in host.flat):
+        raise OverflowError(f"asarray(): {obj!r} does not fit int64 or uint64")
     dtypes.row(host.dtype.newbyteorder("="))
     return host if host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))
 

@@ -33,7 +33,7 @@ def get(x: GpuArray, index: Any) -> GpuArray:
     view = x[found.basic]
     if not found.arrays:
         return view.copy()
-    return indexing.take(view, *found.arrays, axes=found.axes, position=found.position)  # type: ignore[no-any-return]
+    return indexing.take(view, *found.arrays, axes=found.axes, position=found.position)
 
 
 def put(x: GpuArray, index: Any, value: Any) -> None:
@@ -102,7 +102,7 @@ def _prepared(x: GpuArray, value: Any) -> GpuArray:
     """A value in the dtype of x, on its device, as assignment converts it."""
     if isinstance(value, GpuArray):
         eager.check_contexts("put", [x, value])
-        return value if value.dtype == x.dtype else astype(value, dtype=x.dtype)  # type: ignore[no-any-return]
+        return value if value.dtype == x.dtype else astype(value, dtype=x.dtype)
     if np.ndim(value) == 0:
         holder = eager.filled(x.context, (), 0, x.dtype)
         eager.assign(holder, value)
@@ -150,7 +150,8 @@ def _of_mask(x: GpuArray, part: Part, axis: int) -> list[Part]:
 
 def _mismatch(mask: Any, shape: tuple[int, ...], axis: int = 0) -> IndexError:
     return IndexError(
-        f"boolean index did not match indexed array along axis {axis}: the mask has shape {tuple(mask.shape)}, the array {shape}"
+        f"boolean index did not match indexed array along axis {axis}: the mask has shape {tuple(mask.shape)}, "
+        f"the array {shape}"
     )
 
 

@@ -31,9 +31,9 @@ class ElementwiseKernel:
     `arguments` declares them: "float32 x, T y, T *out". A star marks a result; a single letter stands for
     any one dtype, and names it in the code. `operation` is OpenCL C over the names, one or more statements.
     Operands may be arrays of any strides, or scalars; a half is a float in the code. Called with the
-    operands alone the kernel makes new results and returns them (a tuple where there are several);
-    results may also be given, last as declared or as `out=`, and are then written in place. There a result's
-    name holds its old value at first; in a new one 0.
+    operands alone the kernel makes new results and returns them (a tuple where there are several).
+    Results may also be given, where they are declared or as `out=`, and are then written in place: a result's
+    name holds its old value at first, that of a new one 0.
 
         >>> norm = ElementwiseKernel("T x, T y, T *r", "r = sqrt(x*x + y*y)")
         >>> both = ElementwiseKernel("float32 x, float32 y, float32 *s, float32 *d", "s = x + y; d = x - y")
@@ -63,7 +63,7 @@ class ElementwiseKernel:
         else:
             args, given = list(args), None
         inputs, outputs = self.op.inputs, self.op.outputs
-        if len(args) != len(inputs) or given is not None and len(given) != len(outputs):
+        if len(args) != len(inputs) or (given is not None and len(given) != len(outputs)):
             names = ", ".join(f"*{p.name}" if p.out else p.name for p in self.parameters)
             raise TypeError(
                 f"{self.name}({names}) takes {len(inputs)} operands, and {len(outputs)} results or none; "
@@ -82,7 +82,7 @@ class ElementwiseKernel:
             if not x.layout.writable:
                 raise ValueError(f"{self.name}(): the result {p.name!r} of shape {x.shape} is a broadcast view")
         first, context = outs[0], outs[0].context
-        inputs = [x if isinstance(x, np.generic) or type(x) in WEAK else to_array(x) if not isinstance(x, GpuArray) else x
+        inputs = [x if isinstance(x, GpuArray | np.generic) or type(x) in WEAK else to_array(x, None, context)
                   for x in inputs]  # fmt: skip
         arrays = [x for x in inputs if isinstance(x, GpuArray)]
         check_contexts(self.name, [*outs, *arrays])
@@ -115,7 +115,9 @@ class ElementwiseKernel:
         resolve(self.name, [*op.inputs, *op.outputs], avals)
         for p, x in zip(op.outputs, outs, strict=True):
             if x.shape != outs[0].shape:
-                raise ValueError(f"{self.name}(): results have one shape; {p.name!r} has {x.shape}, not {outs[0].shape}")
+                raise ValueError(
+                    f"{self.name}(): results have one shape; {p.name!r} has {x.shape}, not {outs[0].shape}"
+                )
         for p, aval in zip(op.inputs, avals, strict=False):
             if broadcast_shapes([aval.shape, outs[0].shape], self.name) != outs[0].shape:
                 raise ValueError(
@@ -188,8 +190,8 @@ class RawKernel:
 
     An array is passed as its buffer, which begins with the array: of a view that begins elsewhere give
     `x.base_data` and, as a number, `x.offset`, or a copy. Strides are the kernel's own business. A scalar is
-    passed as what `types` says at its place (a dtype; None for what is no scalar); without `types` scalars are NumPy's. A
-    `LocalMemory` is an argument too. Any array given may be written to.
+    passed as what `types` says at its place (a dtype; None for what is no scalar); without `types` scalars
+    are NumPy's. A `LocalMemory` is an argument too. Any array given may be written to.
     """
 
     def __init__(self, source: str, name: str, types: Sequence[Any] | None = None, options: Sequence[str] = ()) -> None:
@@ -221,7 +223,9 @@ class RawKernel:
                         x.block.release()
                 event = cl.enqueue_nd_range_kernel(context.queue, kernel, total, group)
             except cl.Error as error:
-                raise DeviceError(f"{self.name}{tuple(map(_kind, args))} on {context.device!r} failed: {error}") from error
+                raise DeviceError(
+                    f"{self.name}{tuple(map(_kind, args))} on {context.device!r} failed: {error}"
+                ) from error
             context.last_event = event
             for x in arrays:
                 x.block.event = event
@@ -234,7 +238,9 @@ class RawKernel:
             program = context.programs.build(self.source, self.options)
             names = [x.strip() for x in program.kernel_names.split(";")]
             if self.name not in names:
-                raise ValueError(f"there is no kernel {self.name!r} in the source; it has: {', '.join(names) or 'none'}")
+                raise ValueError(
+                    f"there is no kernel {self.name!r} in the source; it has: {', '.join(names) or 'none'}"
+                )
             found = self._kernels[context] = cl.Kernel(program, self.name)
         return found
 
@@ -243,10 +249,13 @@ class RawKernel:
         declared = None if self.types is None else self.types[k]
         if isinstance(x, GpuArray):
             if declared is not None:
-                raise TypeError(f"{self.name}(): argument {k} is declared {declared.name}, an array came; its type is None")
+                raise TypeError(
+                    f"{self.name}(): argument {k} is declared {declared.name}, an array came; its type is None"
+                )
             if x.offset:
                 raise ValueError(
-                    f"{self.name}(): argument {k} begins {x.offset} bytes into its buffer; pass x.base_data and x.offset, or copy()"
+                    f"{self.name}(): argument {k} begins {x.offset} bytes into its buffer; "
+                    f"pass x.base_data and x.offset, or a copy()"
                 )
             return x.block.buffer
         if isinstance(x, LocalMemory):
@@ -259,8 +268,8 @@ class RawKernel:
             return declared.type(x)
         if not isinstance(x, np.generic):
             raise TypeError(
-                f"{self.name}(): argument {k} is a Python {type(x).__name__}, which has no width; declare types=, or pass a "
-                f"NumPy scalar such as numpy.float32({x})"
+                f"{self.name}(): argument {k} is a Python {type(x).__name__}, which has no width; "
+                f"declare types=, or pass a NumPy scalar such as numpy.float32({x})"
             )
         return x
 
@@ -270,7 +279,7 @@ class RawKernel:
         group = None
         if local_size is not None:
             group = tuple(int(n) for n in local_size) if isinstance(local_size, Sequence) else (int(local_size),)
-        fits = group is None or len(group) == len(total) and all(g > 0 and n % g == 0 for n, g in zip(total, group))
+        fits = group is None or (len(group) == len(total) and all(g > 0 and n % g == 0 for n, g in zip(total, group)))
         if not 1 <= len(total) <= 3 or min(total) <= 0 or not fits:
             raise ValueError(
                 f"{self.name}(): global size {total} and local size {group} do not fit: one to three positive extents, "

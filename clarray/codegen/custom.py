@@ -21,7 +21,12 @@ from .plan import Plan
 
 @rule(ElementwiseCode)
 def _fresh(
-    op: ElementwiseCode, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: ElementwiseCode,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     return lower(op, operands, (), None if out is None else [out], traits, aliased)
 
@@ -30,14 +35,16 @@ def lower(
     op: ElementwiseCode, operands: Sequence[Operand], read: Sequence[Parameter], outputs: Sequence[Layout] | None,
     traits: Traits, aliased: bool = False,
 ) -> Plan:  # fmt: skip
-    """The Plan of one kernel; its inputs are the arrays among `operands`, then the results whose old values are `read`."""
+    """The Plan of one kernel; inputs are the arrays among `operands`, then the results whose old values are `read`."""
     described = list(operands)
     parameters = [*op.inputs, *read]
     if outputs is not None:
         described += [layout for p, layout in zip(op.outputs, outputs, strict=True) if p in read]
     found = resolve(op.name, parameters, [_aval(x) for x in described])
     if outputs is not None:
-        found |= {p.type: x.dtype for p, x in zip(op.outputs, outputs, strict=True) if p.generic and p.type not in found}
+        found |= {
+            p.type: x.dtype for p, x in zip(op.outputs, outputs, strict=True) if p.generic and p.type not in found
+        }
     builder = Builder()
     numbers, arrays = _leaves(builder, described, [found[p.name] for p in parameters])
     code = op.code([p.name for p in parameters], found)
@@ -68,7 +75,12 @@ def _leaves(
 
 @rule(ReductionCode)
 def _reduction(
-    op: ReductionCode, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: ReductionCode,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     found = resolve(op.name, op.parameters, [_aval(x) for x in operands])
     builder = Builder()
@@ -78,7 +90,9 @@ def _reduction(
     axes = normalize_axes(params.get("axis"), len(shape), op.name)
     if out is None:
         keepdims = params.get("keepdims", False)
-        out = Layout.of(op.dtype, tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes))
+        out = Layout.of(
+            op.dtype, tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
+        )
     return reduction.lower(op, body, out, arrays, shape, axes, op.dtype, traits)
 
 

@@ -22,14 +22,14 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides
 from clarray.core.traits import Traits
 
-from .elementwise import Operand
+from .operand import Operand
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 DEPTH = 256  # steps of k in one block: a panel of b then fits the first cache
 BLOCK_BYTES = 192 << 10  # of packed rows of a: they stay in the second cache
 LOCAL_BYTES = 448 << 10  # of local memory, where there is so much
-TASK = 1 << 17  # multiplications below which a CPU's work-item is not worth its launch
-REPACK = 4  # blocks of rows up to which each packs b for itself
+TASK = 1 << 19  # multiplications below which a CPU's work-item is not worth its launch
+LAUNCH = 1 << 15  # elements that are packed in the time that one more launch takes
 PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
 GROUP = 256  # work-items of a GPU's group
 GROUPS_PER_UNIT = 2  # groups a GPU wants at least
@@ -53,7 +53,7 @@ class Product:
     @property
     def fp64(self) -> bool:
         found = [self.a, self.b, dtypes.DTYPES[self.dtype], *(x.row for x in self.operands)]
-        return any(row.is_double for row in found) or self.epilogue is not None and self.epilogue.fp64
+        return any(row.is_double for row in found) or (self.epilogue is not None and self.epilogue.fp64)
 
     @property
     def ctype(self) -> str:
@@ -101,6 +101,7 @@ class Product:
         row = self.row(name)
         text = expr.loaded(text, row)
         return text if row.ctype == self.ctype else expr.cast(text, row, dtypes.DTYPES[self.dtype])
+
 
 @dataclass(frozen=True)
 class Panels(Product):
@@ -186,7 +187,7 @@ def sums_dtype(dtype: NumpyDType) -> NumpyDType:
 
 def same_bits(row: dtypes.DType, sums: NumpyDType) -> bool:
     """Whether elements in memory are what is summed, but for the sign of integers."""
-    return row.numpy == sums or row.kind in "iu" and sums.kind == "u" and row.itemsize == sums.itemsize
+    return row.numpy == sums or (row.kind in "iu" and sums.kind == "u" and row.itemsize == sums.itemsize)
 
 
 def register_tile(traits: Traits, sums: NumpyDType) -> tuple[int, int, int]:
@@ -213,25 +214,27 @@ class Cut:
 
 
 def cut(m: int, n: int, depth: int, stacked: int, rows: int, columns: int, itemsize: int, traits: Traits) -> Cut:
-    """Blocks that fit the caches, and enough of them for every core."""
+    """Blocks that fit the caches, enough of them for every core, and with the least to pack."""
     room = min(traits.local_memory * 7 // 8, LOCAL_BYTES)
     block_k = min(depth, DEPTH if room >= 2 * BLOCK_BYTES else DEPTH // 4)
-    step = block_k * itemsize
-    most_m = max(rows, min(BLOCK_BYTES, room // 2) // step // rows * rows)
-    hands = min(4 * traits.compute_units, max(1, m * n * depth * stacked // TASK))
+    most = room // (block_k * itemsize)  # lanes of panels in local memory
+    most_m = max(rows, min(BLOCK_BYTES // (block_k * itemsize), most // 2) // rows * rows)
+    hands = ceil_div(min(2 * traits.compute_units, max(1, m * n * depth * stacked // TASK)), stacked)
+    best: tuple[int, Cut] | None = None
     blocks_m = ceil_div(m, most_m)
-    if stacked * blocks_m < hands:
-        blocks_m = min(ceil_div(m, 2 * rows), ceil_div(hands, stacked))
-    if 1 < blocks_m and stacked == 1:
-        blocks_m = round_up(blocks_m, traits.compute_units)
-    block_m = min(round_up(ceil_div(m, blocks_m), rows), most_m)
-    blocks_m = ceil_div(m, block_m)
-    b_packed = blocks_m > REPACK
-    most_n = n if b_packed else max(columns, (room // step - block_m) // columns * columns)
-    blocks_n = ceil_div(n, most_n)
-    if stacked * blocks_m * blocks_n < hands:
-        blocks_n = max(blocks_n, min(ceil_div(n, 2 * columns), ceil_div(hands, stacked * blocks_m)))
-    return Cut(block_m, round_up(ceil_div(n, blocks_n), columns), block_k, b_packed)
+    while best is None or blocks_m <= min(4 * hands, ceil_div(m, 2 * rows)):
+        even = round_up(blocks_m, traits.compute_units) if blocks_m > 1 and stacked == 1 else blocks_m
+        block_m = min(round_up(ceil_div(m, even), rows), most_m)
+        made = ceil_div(m, block_m)
+        wanted_n = min(ceil_div(hands, made), ceil_div(n, 2 * columns))
+        for b_packed in (False, True):
+            most_n = n if b_packed else max(columns, (most - block_m) // columns * columns)
+            blocks_n = max(ceil_div(n, most_n), wanted_n)
+            packed = blocks_n * m + (2 * n + LAUNCH // (depth * stacked) if b_packed else made * n)
+            if best is None or packed < best[0]:
+                best = packed, Cut(block_m, round_up(ceil_div(n, blocks_n), columns), block_k, b_packed)
+        blocks_m *= 2
+    return best[1]
 
 
 @dataclass(frozen=True)

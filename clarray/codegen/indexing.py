@@ -18,9 +18,10 @@ from clarray.core.layout import Layout, Strides, broadcast_strides
 from clarray.core.traits import Traits
 
 from . import elementwise
-from .elementwise import Elementwise, Operand
+from .elementwise import Elementwise
 from .lowering import Operand as Described
 from .lowering import rule
+from .operand import Operand
 from .plan import Plan, Value, is_wide
 
 
@@ -28,7 +29,7 @@ from .plan import Plan, Value, is_wide
 class Indexed(Elementwise):
     """The Spec of a kernel that gathers or, where `scatters`, puts. Operands: o0, x0, then the index arrays.
 
-    `n<k>` and `step<k>` are the extent and stride of the axis that index array k walks.
+    `extent<k>` and `along<k>` are the extent and stride of the axis that index array k walks.
     """
 
     scatters: bool = False
@@ -96,7 +97,12 @@ def lower(
 
 @rule(Take)
 def _take(
-    op: Take, operands: Sequence[Described], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Take,
+    operands: Sequence[Described],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     x, *indices = (o for o in operands if isinstance(o, Layout))
     shape, _ = indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])

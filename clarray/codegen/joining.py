@@ -20,7 +20,12 @@ from .plan import Launch, Plan
 
 @rule(Concat)
 def _concat(
-    op: Concat, operands: Sequence[Described], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Concat,
+    operands: Sequence[Described],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     arrays = [x for x in operands if isinstance(x, Layout)]
     axis = normalize_axis(params["axis"], len(arrays[0].shape), op.name)

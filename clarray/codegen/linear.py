@@ -26,7 +26,12 @@ from .plan import Plan
 
 @rule(Matmul)
 def _matmul(
-    op: Matmul, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Matmul,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     a, b = _layouts(operands)
     (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
@@ -59,7 +64,12 @@ def _scaled(builder: Builder, value: int, factor: Any) -> int:
 
 @rule(Tensordot)
 def _tensordot(
-    op: Tensordot, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Tensordot,
+    operands: Sequence[Operand],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     a, b = _layouts(operands)
     (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
@@ -80,9 +90,11 @@ def _tensordot(
     product = product.renumbered(renumbered | {3 + k: first + k for k in range(len(product.scratch))})
     launches = product.launches
     for k in copies:
-        source, copied = (a, b)[k], matrices[k][1]
+        copied = matrices[k][1]
         assert copied is not None
-        launches = _copy(copied[0], copied[1], traits).renumbered({0: 3 + copies.index(k), 1: 1 + k}).launches + launches
+        launches = (
+            _copy(copied[0], copied[1], traits).renumbered({0: 3 + copies.index(k), 1: 1 + k}).launches + launches
+        )
     scratch = [(a, b)[k].nbytes for k in copies]
     if indirect:
         launches += _copy(Layout.of(result.dtype, result.shape), result, traits).renumbered({1: first - 1}).launches
@@ -124,7 +136,9 @@ def _product(
         a = Layout.of(a.dtype, (1, *a.shape), (0, *a.strides))
         shape, strides = [*shape[:-1], 1, *shape[-1:]], [*strides[:-1], 0, *strides[-1:]]
         extras = [
-            Layout.of(x.dtype, (*x.shape[:-1], 1, *x.shape[-1:]), (*x.strides[:-1], 0, *x.strides[-1:])) if x.shape else x
+            Layout.of(x.dtype, (*x.shape[:-1], 1, *x.shape[-1:]), (*x.strides[:-1], 0, *x.strides[-1:]))
+            if x.shape
+            else x
             for x in extras
         ]
     matrix = Layout.of(out.dtype, tuple(shape), tuple(strides))
@@ -195,7 +209,13 @@ def _finished(
 
 
 def _reduced(
-    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None, extras: Sequence[Layout]
+    a: Layout,
+    b: Layout,
+    out: Layout,
+    dtype: NumpyDType,
+    traits: Traits,
+    epilogue: Expr | None,
+    extras: Sequence[Layout],
 ) -> Plan:
     """A matrix by a vector is a sum along k of products; its epilogue, if any, runs over the short result."""
     m, n, depth = a.shape[-2], b.shape[-1], a.shape[-1]
@@ -221,7 +241,13 @@ def _reduced(
 
 
 def _matrices(
-    a: Layout, b: Layout, out: Layout, dtype: NumpyDType, traits: Traits, epilogue: Expr | None, extras: Sequence[Layout]
+    a: Layout,
+    b: Layout,
+    out: Layout,
+    dtype: NumpyDType,
+    traits: Traits,
+    epilogue: Expr | None,
+    extras: Sequence[Layout],
 ) -> Problem:
     """A product of matrices proper, or of a matrix and a vector."""
     sums = sums_dtype(dtype)
@@ -230,7 +256,9 @@ def _matrices(
         row = dtypes.DTYPES[sums]  # an int is stored as the uint it was summed in
     else:
         builder = Builder()
-        body = builder.build([_finished(builder, builder.cast(builder.load(0, sums), dtype), dtype, out.dtype, epilogue)])
+        body = builder.build(
+            [_finished(builder, builder.cast(builder.load(0, sums), dtype), dtype, out.dtype, epilogue)]
+        )
     used = [k for k in sorted(body.leaves("load")) if k] if body else []
     layouts = [out, a, b, *(extras[k - 1] for k in used)]
     numbers = [0, 1, 2, *(2 + k for k in used)]
@@ -243,7 +271,8 @@ def _matrices(
     # make the transpose, of b' and a', where the result lies in columns or is one row
     if m == 1 if 1 in (m, n) else steps[0].first == 1 and steps[0].second != 1:
         steps = [Steps(s.second, s.first, s.batch) for s in steps]
-        for pair in (steps, layouts, numbers):
-            pair[1], pair[2] = pair[2], pair[1]  # type: ignore[index]
+        steps[1], steps[2] = steps[2], steps[1]
+        layouts[1], layouts[2] = layouts[2], layouts[1]
+        numbers[1], numbers[2] = numbers[2], numbers[1]
         m, n = n, m
     return Problem(m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits)

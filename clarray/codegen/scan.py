@@ -18,7 +18,6 @@ import numpy as np
 from clarray.core import dtypes, expr
 from clarray.core.aval import normalize_axis
 from clarray.core.cumulative import Cumulative
-from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout, Strides, memory_order, merge, permute
 from clarray.core.op import Reduction
@@ -100,7 +99,12 @@ class Rows:
 
 @rule(Cumulative)
 def _cumulative(
-    op: Cumulative, operands: Sequence[Described], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
+    op: Cumulative,
+    operands: Sequence[Described],
+    params: Mapping[str, Any],
+    traits: Traits,
+    out: Layout | None,
+    aliased: bool,
 ) -> Plan:
     (x,) = (o for o in operands if isinstance(o, Layout))
     accumulator, result = op.reduction.resolve(x.dtype, params.get("dtype"), traits.fp64)

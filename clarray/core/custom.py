@@ -15,11 +15,12 @@ from .dtypes import NumpyDType
 from .op import Op, Reduction
 
 _DECLARATION = re.compile(r"\s*(?:const\s+)?(\w+)(?:\s+|\s*(\*)\s*)(?:const\s+)?([A-Za-z_]\w*)\s*")
-_RESERVED = frozenset(
-    "kernel global local constant private half float double char short int long uchar ushort uint ulong bool void "
-    "if else for while do switch case default return break continue const static struct union enum typedef "
-    "signed unsigned sizeof inline restrict volatile idx".split()
-)
+_WORDS = """
+kernel global local constant private half float double char short int long uchar ushort uint ulong bool void
+if else for while do switch case default return break continue const static struct union enum typedef
+signed unsigned sizeof inline restrict volatile idx
+"""
+_RESERVED = frozenset(_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,16 @@ def parse(arguments: str, who: str) -> tuple[Parameter, ...]:
     for text in filter(str.strip, arguments.split(",")):
         match = _DECLARATION.fullmatch(text)
         if match is None:
-            raise ValueError(f"{who}: {text.strip()!r} is not a declaration; write a dtype and a name: 'float32 x', 'T *out'")
+            raise ValueError(
+                f"{who}: {text.strip()!r} is not a declaration; write a dtype and a name: 'float32 x', 'T *out'"
+            )
         kind, star, name = match.groups()
         if name in _RESERVED or name in {p.name for p in found}:
             raise ValueError(f"{who}: {name!r} is {'a word of OpenCL C' if name in _RESERVED else 'declared twice'}")
         if len(kind) > 1 and kind not in dtypes.NAMES:
             raise ValueError(
-                f"{who}: {text.strip()!r} has no known dtype; there are {', '.join(dtypes.NAMES)}, and single letters for any"
+                f"{who}: {text.strip()!r} has no known dtype; "
+                f"there are {', '.join(dtypes.NAMES)}, and single letters for any"
             )
         found.append(Parameter(name, kind, star is not None))
     return tuple(found)
@@ -136,7 +140,9 @@ class ElementwiseCode(Op):
             return True
         before, after = self.text[: match.start()].rstrip(), self.text[match.end() :].lstrip()
         assigned = after.startswith("=") and not after.startswith("==")
-        straight = not before or before.endswith(";") and not re.search(r"[{}?]|\b(if|else|for|while|do|return)\b", before)
+        straight = not before or (
+            before.endswith(";") and not re.search(r"[{}?]|\b(if|else|for|while|do|return)\b", before)
+        )
         return not (assigned and straight)
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
@@ -155,7 +161,11 @@ class ElementwiseCode(Op):
 
     def code(self, names: Sequence[str], found: Mapping[str, NumpyDType]) -> Code:
         """What a kernel computes from operands of these names and dtypes."""
-        letters = tuple(sorted((x, d) for x, d in found.items() if x in {p.type for p in (*self.inputs, *self.outputs)} and len(x) == 1))
+        letters = tuple(
+            sorted(
+                (x, d) for x, d in found.items() if x in {p.type for p in (*self.inputs, *self.outputs)} and len(x) == 1
+            )
+        )
         results = tuple((p.name, self.dtype(p, found)) for p in self.outputs)
         return Code(self.text, tuple(names), results, letters, self.preamble)
 
@@ -167,7 +177,14 @@ class ReductionCode(Reduction):
     own_code = True
 
     def __init__(
-        self, dtype: NumpyDType, neutral: str, combine: str, map: str, parameters: Sequence[Parameter], name: str, preamble: str
+        self,
+        dtype: NumpyDType,
+        neutral: str,
+        combine: str,
+        map: str,
+        parameters: Sequence[Parameter],
+        name: str,
+        preamble: str,
     ) -> None:
         letters = " ".join(p.name for p in parameters)
         joined = re.sub(r"\b([ab])\b", r"\g<1>0", combine)
@@ -183,8 +200,12 @@ class ReductionCode(Reduction):
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         if len(avals) != len(self.parameters):
-            raise TypeError(f"{self.name}() takes {len(self.parameters)} operands ({', '.join(self.letters)}), {len(avals)} came")
+            raise TypeError(
+                f"{self.name}() takes {len(self.parameters)} operands ({', '.join(self.letters)}), {len(avals)} came"
+            )
         resolve(self.name, self.parameters, avals)
         shape = broadcast_shapes([a.shape for a in avals], self.name)
         axes, keepdims = normalize_axes(params.get("axis"), len(shape), self.name), params.get("keepdims", False)
-        return (Aval(tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes), self.dtype),)
+        return (
+            Aval(tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes), self.dtype),
+        )

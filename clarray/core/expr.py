@@ -28,7 +28,8 @@ class Node(NamedTuple):
 
     kind: str
     dtype: NumpyDType
-    payload: Any = None  # load, scalar: number; constant: bytes; index: axis; call: the Ufunc; code: the Code; part: a result's name
+    # load, scalar: number; constant: bytes; index: axis; call: the Ufunc; code: the Code; part: a result's name
+    payload: Any = None
     args: tuple[int, ...] = ()
 
 
@@ -58,7 +59,7 @@ class Expr:
     @property
     def fp64(self) -> bool:
         """Whether a value in here needs fp64."""
-        return any(dtypes.DTYPES[n.dtype].is_double or n.kind == "code" and n.payload.fp64 for n in self.nodes)
+        return any(dtypes.DTYPES[n.dtype].is_double or (n.kind == "code" and n.payload.fp64) for n in self.nodes)
 
     @property
     def own_code(self) -> bool:
@@ -68,7 +69,9 @@ class Expr:
     @property
     def preamble(self) -> str:
         """What the statements of `code` nodes want before the kernel."""
-        return "\n".join(dict.fromkeys(n.payload.preamble for n in self.nodes if n.kind == "code" and n.payload.preamble))
+        return "\n".join(
+            dict.fromkeys(n.payload.preamble for n in self.nodes if n.kind == "code" and n.payload.preamble)
+        )
 
     def body(self, loads: dict[int, str], prefix: str = "t") -> tuple[tuple[str, ...], tuple[str, ...]]:
         """C statements that compute the nodes, and the names of the results.

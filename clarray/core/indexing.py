@@ -71,7 +71,8 @@ def _part(value: Any) -> Part:
     if not hasattr(value, "dtype") or not hasattr(value, "ndim"):
         if not isinstance(value, list | tuple | range):
             raise IndexError(
-                f"an index is made of integers, slices, '...', None and integer or boolean arrays; {type(value).__name__} came"
+                f"an index is made of integers, slices, '...', None and integer or boolean arrays; "
+                f"{type(value).__name__} came"
             )
         value = np.asarray(value)
         if value.size == 0 and value.dtype.kind == "f":
@@ -122,7 +123,9 @@ def indexed_shape(shape: Shape, indices: Sequence[Shape], axes: Sequence[int], p
         common = broadcast_shapes(indices, "index")
     except ValueError:
         listed = " ".join(map(str, indices))
-        raise IndexError(f"shape mismatch: indexing arrays could not be broadcast together with shapes {listed}") from None
+        raise IndexError(
+            f"shape mismatch: indexing arrays could not be broadcast together with shapes {listed}"
+        ) from None
     kept = tuple(n for a, n in enumerate(shape) if a not in axes)
     if 0 not in common and any(shape[a] == 0 for a in axes):
         raise IndexError(f"no index is in bounds for an axis of size 0: shape {shape}, axes {tuple(axes)}")
@@ -142,7 +145,9 @@ class Take(Op):
         return (Aval(shape, x.dtype),)
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        raise TypeError("take() has no gradient yet: it needs a sum over equal indices; use slices, or where() with a mask")
+        raise TypeError(
+            "take() has no gradient yet: it needs a sum over equal indices; use slices, or where() with a mask"
+        )
 
 
 class Put(Op):
@@ -156,7 +161,9 @@ class Put(Op):
         _check_indices(self.name, indices)
         shape, _ = indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])
         if broadcast_shapes([value.shape, shape], self.name) != shape:
-            raise ValueError(f"shape mismatch: a value of shape {value.shape} does not broadcast to the indexed {shape}")
+            raise ValueError(
+                f"shape mismatch: a value of shape {value.shape} does not broadcast to the indexed {shape}"
+            )
         return (Aval(x.shape, x.dtype),)
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:

@@ -28,7 +28,8 @@ class Concat(Op):
                     shape[a] = None if n is None or shape[a] is None else shape[a] + n  # type: ignore[operator]
                 elif n is not None and shape[a] is not None and n != shape[a]:
                     raise ValueError(
-                        f"concat(): shapes {first.shape} and {other.shape} differ along axis {a}; only axis {axis} may differ"
+                        f"concat(): shapes {first.shape} and {other.shape} differ along axis {a}; "
+                        f"only axis {axis} may differ"
                     )
                 else:
                     shape[a] = n if shape[a] is None else shape[a]

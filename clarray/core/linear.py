@@ -169,7 +169,9 @@ def tensordot_axes(axes: Any, ndim_a: int, ndim_b: int) -> tuple[tuple[int, ...]
     if hasattr(axes, "__index__"):
         count = axes.__index__()
         if not 0 <= count <= min(ndim_a, ndim_b):
-            raise ValueError(f"tensordot(): {count} axes cannot be summed of operands of {ndim_a} and {ndim_b} dimensions")
+            raise ValueError(
+                f"tensordot(): {count} axes cannot be summed of operands of {ndim_a} and {ndim_b} dimensions"
+            )
         return tuple(range(ndim_a - count, ndim_a)), tuple(range(count))
     pair = tuple((x,) if hasattr(x, "__index__") else tuple(x) for x in axes)
     if len(pair) != 2 or len(pair[0]) != len(pair[1]):

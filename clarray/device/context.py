@@ -16,7 +16,7 @@ from clarray.errors import DeviceError
 
 from .memory import Memory
 from .probe import probe
-from .program import Programs
+from .program import Programs, forgo_unwritable_cache
 from .quirks import missing_linker
 from .select import Device
 
@@ -31,6 +31,7 @@ class Context:
     def __init__(self, device: Device, name: str) -> None:
         self.device = device
         self.name = name
+        forgo_unwritable_cache()
         if missing := missing_linker(device.platform):
             raise DeviceError(f"{device!r} does not start: {missing}")
         try:

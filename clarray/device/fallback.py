@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pdb
+import sys
 import warnings
 
 from clarray.config import config
@@ -25,6 +25,6 @@ def host_work(what: str, computed: bool = False) -> None:
     if wish == "raise":
         raise DeviceError(text)
     if wish == "pdb":
-        pdb.set_trace()
+        sys.breakpointhook()
     else:
         warnings.warn(text, stacklevel=3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pyopencl as cl
@@ -39,10 +40,11 @@ class Programs:
     def build(self, source: str, options: tuple[str, ...] = ()) -> Any:
         """Compile OpenCL C; CompileError with the numbered source and the driver's log."""
         counters.builds += 1
+        folder = _cache_dir()
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # compilers' remarks on sources that build
-                return cl.Program(self.context.cl, source).build([*self._options, *options], cache_dir=_cache_dir())
+                return cl.Program(self.context.cl, source).build([*self._options, *options], cache_dir=folder)
         except cl.RuntimeError as error:
             raise CompileError(f"a kernel does not build on {self.context.device!r}", source, str(error)) from None
 
@@ -51,22 +53,40 @@ class Programs:
         self._programs.clear()
 
 
+@cache
+def forgo_unwritable_cache() -> None:
+    """Have pyopencl keep nothing on disk, with one warning, where it cannot write: it would not work at all."""
+    import platformdirs  # as pyopencl does
+
+    os.environ.setdefault("PYOPENCL_CACHE_FAILURE_FATAL", "")  # it takes a spoilt entry for a missing one only if set
+    for name in ("pyopencl", "pytools"):
+        try:
+            _make_writable(platformdirs.user_cache_dir(name, name))
+        except OSError as error:
+            vars(cl)["_PYOPENCL_NO_CACHE"] = True
+            warnings.warn(f"kernels are built without a disk cache: {error}; set XDG_CACHE_HOME", stacklevel=4)
+            return
+
+
+def _make_writable(folder: str) -> str:
+    os.makedirs(folder, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"{folder} is not writable")
+    return folder
+
+
 _checked: dict[str, Any] = {}
 
 
 def _cache_dir() -> Any:
     """The folder of built programs; False (no disk cache), with one warning, where it cannot be written."""
     wanted = config.cache_dir
-    if not wanted:
+    if not wanted or vars(cl)["_PYOPENCL_NO_CACHE"]:
         return None
     if wanted not in _checked:
-        folder = os.path.join(os.path.expanduser(wanted), "programs")
         try:
-            os.makedirs(folder, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError(f"{folder} is not writable")
-            _checked[wanted] = folder
+            _checked[wanted] = _make_writable(os.path.join(os.path.expanduser(wanted), "programs"))
         except OSError as error:
-            warnings.warn(f"clarray builds kernels without a disk cache: {error}; set cache_dir", stacklevel=2)
+            warnings.warn(f"kernels are built without a disk cache: {error}; set cache_dir", stacklevel=3)
             _checked[wanted] = False
     return _checked[wanted]

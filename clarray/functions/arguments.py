@@ -39,6 +39,14 @@ def extents(x: Any) -> tuple[Any, ...]:
     return tuple(x.shape[k] if n is None else n for k, n in enumerate(x.aval.shape))
 
 
+def known_extents(x: Any, who: str) -> tuple[int, ...]:
+    """The shape of x; TypeError for a variable, some of whose extents are not known."""
+    shape = extents(x)
+    if any(is_symbolic(n) for n in shape):
+        raise TypeError(f"{who}() takes a variable whose shape is known; {x} has unknown extents")
+    return shape
+
+
 def axes_of(axis: Any) -> Any:
     """An axis argument made hashable: None, an int, or a tuple of ints."""
     if axis is None:

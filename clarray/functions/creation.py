@@ -16,7 +16,7 @@ from clarray.core.expr import Builder
 from clarray.core.layout import Layout, memory_order, ordered_strides
 from clarray.device.fallback import host_work
 
-from .arguments import as_operand, context_of, dtype_of, extents, is_symbolic, shape_of
+from .arguments import as_operand, context_of, dtype_of, is_symbolic, known_extents, shape_of
 
 __all__ = [
     "arange", "array", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace",
@@ -48,8 +48,8 @@ def from_dlpack(x: Any, /, device: Any = None, copy: bool | None = None) -> GpuA
         if copy is False:
             raise ValueError("from_dlpack(): another library's memory becomes a device array only by a copy")
         x = np.from_dlpack(x)
-        return asarray(x, device=device)  # type: ignore[no-any-return]
-    return asarray(x, device=device, copy=copy)  # type: ignore[no-any-return]
+        return asarray(x, device=device)
+    return asarray(x, device=device, copy=copy)
 
 
 def empty(shape: Any, dtype: Any = None, device: Any = None) -> GpuArray:
@@ -137,7 +137,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, de
     if wanted.kind == "b":
         if size > 2:
             raise TypeError(f"arange(): {size} numbers do not fit in bools; ask for another dtype")
-        return asarray(np.array([first, second][:size]), device=context)  # type: ignore[no-any-return]
+        return asarray(np.array([first, second][:size]), device=context)
     loop = np.dtype("float32") if wanted == np.dtype("float16") else wanted
     with np.errstate(all="ignore"):
         distance = loop.type(second) - loop.type(first)
@@ -156,9 +156,16 @@ def _ceil(steps: float) -> int:
 
 
 def linspace(
-    start: Any, stop: Any, /, num: int = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None, device: Any = None
+    start: Any,
+    stop: Any,
+    /,
+    num: int = 50,
+    endpoint: bool = True,
+    retstep: bool = False,
+    dtype: Any = None,
+    device: Any = None,
 ) -> Any:
-    """`num` numbers evenly from `start` to `stop`, which is the last one if `endpoint`; with `retstep` also the step."""
+    """`num` numbers evenly from `start` to `stop`, the last one if `endpoint`; with `retstep` also the step."""
     context = context_of(device)
     num = num.__index__()
     if num < 0:
@@ -186,7 +193,10 @@ def linspace(
     value = call(ops.add, value, builder.scalar(0, loop))
     if endpoint and num > 1:
         is_last = builder.call(
-            ops.equal, [builder.index(0), builder.scalar(4, np.dtype("int64"))], (np.dtype("int64"),) * 2, np.dtype("bool")
+            ops.equal,
+            [builder.index(0), builder.scalar(4, np.dtype("int64"))],
+            (np.dtype("int64"),) * 2,
+            np.dtype("bool"),
         )
         value = builder.call(ops.where, [is_last, builder.scalar(3, loop), value], (np.dtype("bool"), loop, loop), loop)
     if wanted.kind in "iu" and loop.kind == "f":
@@ -217,7 +227,7 @@ def _triangle(x: Any, compare: Any, k: int, who: str) -> Any:
     x = as_operand(x)
     if x.ndim < 2:
         raise ValueError(f"{who}() takes at least two dimensions, {x.ndim} came")
-    mask = _by_diagonal(context_of(None, x), compare, extents(x)[-2:], k, np.dtype("bool"))
+    mask = _by_diagonal(context_of(None, x), compare, known_extents(x, who)[-2:], k, np.dtype("bool"))
     return ops.where(mask, x, np.zeros((), np.dtype(x.dtype))[()])
 
 

@@ -151,6 +151,8 @@ def array_equal(x1: Any, x2: Any, /, equal_nan: bool = False) -> bool:
 def _store(result: Any, out: Any) -> Any:
     """`result` written to `out`, if its dtype allows it."""
     if not np.can_cast(result.dtype, out.dtype, "same_kind"):
-        raise TypeError(f"a {result.dtype.name} result cannot be stored in {out.dtype.name} without loss; cast it first")
+        raise TypeError(
+            f"a {result.dtype.name} result cannot be stored in {out.dtype.name} without loss; cast it first"
+        )
     out[...] = result
     return out

@@ -10,14 +10,14 @@ from clarray.array import eager
 from clarray.array.gpuarray import GpuArray
 from clarray.core import indexing, ops
 
-from .arguments import as_operand, axis_of, extents
+from .arguments import as_operand, axis_of, extents, known_extents
 from .creation import arange
 
 __all__ = ["may_share_memory", "put", "put_along_axis", "take", "take_along_axis"]
 
 
 def take(x: Any, indices: Any, /, axis: int | None = None) -> Any:
-    """The elements of x at integer `indices` along an axis, which only one dimension may leave out (NumPy: x made flat)."""
+    """The elements of x at integer `indices` along an axis; without one, of x made flat."""
     x = as_operand(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
@@ -73,11 +73,13 @@ def _checked(indices: Any, size: Any, axis: int) -> Any:
 
 def _along(x: Any, indices: Any, axis: int, who: str) -> list[Any]:
     """An index for every axis: positions themselves, but along `axis` the indices."""
-    shape = extents(x)
+    shape = known_extents(x, who)
     indices = as_operand(_checked(indices, shape[axis], axis))
     if indices.ndim != x.ndim:
         raise ValueError(f"{who}(): x has {x.ndim} dimensions and the indices {indices.ndim}; they take as many")
     return [
-        indices if a == axis else arange(n, device=getattr(x, "device", None)).reshape(*(-1 if b == a else 1 for b in range(x.ndim)))
+        indices
+        if a == axis
+        else arange(n, device=getattr(x, "device", None)).reshape(*(-1 if b == a else 1 for b in range(x.ndim)))
         for a, n in enumerate(shape)
     ]

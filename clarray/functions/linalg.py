@@ -33,7 +33,8 @@ def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
 
 def vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     """The sum along `axis` of conj(x1) * x2; the other axes broadcast."""
-    return linear.vecdot(*_arrays(x1, x2), axis)
+    x1, x2 = _arrays(x1, x2)
+    return linear.vecdot(x1, x2, axis)
 
 
 def dot(a: Any, b: Any, /, out: Any = None) -> Any:

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from clarray.core import joining, movement
-from clarray.core.aval import normalize_axes, normalize_axis
+from clarray.core import joining, movement, ops
 from clarray.core.aval import broadcast_shapes as _broadcast_shapes
+from clarray.core.aval import normalize_axes, normalize_axis
 from clarray.core.indexing import take
 
 from .arguments import as_operand, axis_of, extents, is_symbolic, shape_of
 
 __all__ = [
-    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis", "permute_dims", "ravel", "repeat", "reshape", "roll", "squeeze", "stack", "swapaxes", "tile",
-    "transpose", "unstack",
+    "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis",
+    "permute_dims", "ravel", "repeat", "reshape", "roll", "squeeze", "stack", "swapaxes", "tile", "transpose",
+    "unstack",
 ]  # fmt: skip
 
 WHOLE = (None, None, None)  # slice(None), frozen
@@ -191,9 +192,8 @@ def roll(x: Any, /, shift: Any, axis: Any = None) -> Any:
     for s, given in zip(shifts, axes):
         a = normalize_axis(given, x.ndim, "roll")
         n = extents(x)[a]
-        cut = -s.__index__() % n if n else 0
-        if cut:
+        cut = ops.remainder(-s.__index__(), n) if is_symbolic(n) else -s.__index__() % n if n else 0
+        if is_symbolic(n) or cut:
             halves = [(*(WHOLE,) * a, part) for part in ((cut, None, None), (None, cut, None))]
             result = joining.concat(*(movement.slice_(result, index=i) for i in halves), axis=a)
     return result.copy() if result is x and not is_symbolic(x) else result
-

@@ -35,7 +35,7 @@ def argwhere(x: Any, /) -> GpuArray:
     """The positions of the elements that are not zero, a row each; waits for their number."""
     from .manipulation import stack
 
-    return stack(nonzero(x), axis=1)  # type: ignore[no-any-return]
+    return stack(nonzero(x), axis=1)
 
 
 def where(condition: Any, x1: Any = None, x2: Any = None, /) -> Any:
@@ -66,7 +66,7 @@ def searchsorted(x1: Any, x2: Any, /, side: str = "left", sorter: Any = None) ->
         seen = take(x1, ops.subtract(further, 1), axes=(0,), position=0)
         before = _less(seen, x2) if side == "left" else ops.logical_not(_less(x2, seen))
         places = ops.where(ops.logical_and(before, ops.less_equal(further, size)), further, places)
-    return places  # type: ignore[no-any-return]
+    return places
 
 
 def _less(a: GpuArray, b: GpuArray) -> Any:
@@ -81,4 +81,4 @@ def _there(x: Any, who: str) -> GpuArray:
     """x as an array, whose elements are there to be looked at."""
     if is_symbolic(x):
         raise TypeError(f"{who}() makes a shape that depends on elements, which a variable of a graph has not yet")
-    return as_operand(x)  # type: ignore[no-any-return]
+    return as_operand(x)

@@ -99,10 +99,14 @@ def _cumulate(op: Any, first: int, x: Any, axis: Any, dtype: Any, include_initia
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """NumPy's `cumulative_sum`: without an axis, of the array made flat."""
     x = as_operand(x)
-    return _cumulate(cumulative.cumulative_sum, 0, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False)
+    return _cumulate(
+        cumulative.cumulative_sum, 0, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False
+    )
 
 
 def cumprod(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:
     """NumPy's `cumulative_prod`: without an axis, of the array made flat."""
     x = as_operand(x)
-    return _cumulate(cumulative.cumulative_prod, 1, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False)
+    return _cumulate(
+        cumulative.cumulative_prod, 1, x.reshape(-1) if axis is None else x, 0 if axis is None else axis, dtype, False
+    )

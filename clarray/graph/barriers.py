@@ -34,6 +34,11 @@ def zeros_like(x: Variable) -> Variable:
     return movement.broadcast_like(constant(np.zeros((), x.aval.dtype)), x)  # type: ignore[no-any-return]
 
 
+def ones_like(x: Variable) -> Variable:
+    """Ones in x's shape and dtype."""
+    return movement.broadcast_like(constant(np.ones((), x.aval.dtype)), x)  # type: ignore[no-any-return]
+
+
 disconnected_grad = Barrier("disconnected_grad", "x; no gradient passes, and none is said to be there", lambda g: None)
 consider_constant = Barrier("consider_constant", "x, taken as a constant: its gradient is zero", zeros_like)
 zero_grad = Barrier("zero_grad", "x; its gradient is zero", zeros_like)

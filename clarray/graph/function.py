@@ -132,10 +132,8 @@ class Function:
         self._valued = {x: k for k, x in enumerate(schedule.leaves) if x in schedule.valued}
         self._wanted = schedule.wanted
         self._plain = all(self._wanted) and not self._valued and all(c.context is not None for c in self._containers)
-        if len(schedule.fixed) > 1 or not schedule.fixed:
-            self._home: Context | None = None
-        else:
-            (self._home,) = schedule.fixed
+        self._free = [k for k in range(self._arity) if schedule.where.get(schedule.leaves[k]) is None]
+        self._home: Context | None = next(iter(schedule.fixed)) if len(schedule.fixed) == 1 else None
         self._tapes: OrderedDict[Any, Tape] = OrderedDict()
         self._last: Any = None
         self.maker = Maker(outline(schedule, kinds, len(outs)), arguments, self)
@@ -193,7 +191,7 @@ class Function:
         """The tape for these arguments and the blocks of the leaves, arguments filtered and uploaded."""
         checked = [x if self.trust_input else self._filtered(k, x) for k, x in enumerate(args)]
         values = [*checked, *(c.value for c in self._containers)]
-        home = self._home or self._choose_home(values)
+        home = self._choose_home(checked)
         key: list[Any] = []
         blocks: list[Any] = []
         layouts: list[Layout | None] = []
@@ -225,12 +223,12 @@ class Function:
                 self._tapes.popitem(last=False)
         return tape, blocks
 
-    def _choose_home(self, values: Sequence[Any]) -> Context:
-        """Where arguments are, else the default device."""
-        for x in values[: self._arity]:
-            if isinstance(x, GpuArray):
-                return x.context
-        return context_for()
+    def _choose_home(self, args: Sequence[Any]) -> Context:
+        """Where the arguments that no operation ties to a place are, else where the rest is, else the default device."""
+        for k in self._free:
+            if isinstance(args[k], GpuArray):
+                return args[k].context
+        return self._home or context_for()
 
     def _check_context(self, k: int, array: GpuArray, home: Context) -> None:
         expected = self._schedule.where.get(self._schedule.leaves[k]) or home
@@ -315,7 +313,7 @@ class Function:
         profile: Any = None,
     ) -> Function:
         """Another function of the same graph, over other shared variables for those in `swap`, or without updates."""
-        recipe = dict(self._recipe)
+        recipe = {**self._recipe, "on_unused": "ignore"}
         swapped = dict(swap or {})
         own = self.get_shared()
         for old, new in swapped.items():

@@ -2,8 +2,8 @@
 
 Nodes are taken from the outputs backwards. An elementwise node joins the step of its consumers where
 that step walks over the same elements and no other consumer would come to stand both before and after
-it; one that only feeds a reduction becomes part of its map. Cheap values of a few operands are computed
-again in every kernel that wants them rather than stored. Last, steps at the same depth that read a
+it; one that only feeds a reduction becomes part of its map. Cheap values of stored arrays are computed
+again in every kernel that wants them. Last, steps at the same depth that read a
 common array are joined, so that several results come from one kernel.
 """
 
@@ -131,7 +131,7 @@ class Fusion:
         free = node.op in STRETCHES
         if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
             alone = len(consumers) == 1
-            repeatable = free or is_cheap(node) and len(self._arrays(node)) <= 2
+            repeatable = free or is_cheap(node) and all(map(is_stored, node.read))
             if all(self._fits(node, s, whole=alone or repeatable) for s in consumers) and (alone or repeatable):
                 for step in consumers:
                     step.take(node)
@@ -253,7 +253,7 @@ class Fusion:
         return (len(arrays) + stored) * (16 + 8 * len(a.pattern)) <= ARGUMENT_BYTES
 
     def _is_read(self, x: Variable, step: Step) -> bool:
-        return x in self.outputs or any(step not in self.steps_of[c] for c in self.consumers[x])
+        return x in self.outputs or any(s is not step for c in self.consumers[x] for s in self.steps_of[c])
 
     # what a step computes
 
@@ -281,10 +281,7 @@ class Fusion:
         step.inputs, step.scalars = list(builder.loads), list(builder.scalars)
 
     def _stores(self, step: Step, x: Variable) -> bool:
-        if x in self.outputs:
-            return True
-        owners = self.steps_of[x.owner]  # type: ignore[index]
-        return len(owners) == 1 and any(step not in self.steps_of[c] for c in self.consumers[x])
+        return self._is_read(x, step) and len(self.steps_of[x.owner]) == 1  # type: ignore[index]
 
 
 class Body:
@@ -327,6 +324,13 @@ class Body:
         if x in self.known and x.ndim == 0:
             return self.builder.scalar(self.scalars.setdefault(x, len(self.scalars)), x.aval.dtype)
         return self.builder.load(self.loads.setdefault(x, len(self.loads)), x.aval.dtype)
+
+
+def is_stored(x: Variable) -> bool:
+    """Whether a variable is an array, or a constant, whatever is fused."""
+    if x.owner is not None and x.owner.op in STRETCHES:
+        x = x.owner.inputs[0]
+    return x.owner is None or kind_of(x.owner) != "elementwise"
 
 
 def is_cheap(node: Apply) -> bool:

@@ -17,7 +17,7 @@ from clarray.core.aval import normalize_axes
 from clarray.core.op import Reduction
 
 from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
-from .barriers import zeros_like
+from .barriers import ones_like, zeros_like
 from .known import count
 from .rewrites import DIFFERENTIATED, rebuilt
 from .variable import Apply, Constant, Variable, as_variable, constant
@@ -88,7 +88,7 @@ def _seeds(cost: Variable | None, known: Mapping[Variable, Any] | None) -> dict[
             raise TypeError(f"grad(): the cost has to be a scalar; {cost.described()} came: take its mean() or sum()")
         if cost.aval.dtype.kind != "f":
             raise TypeError(f"grad(): the cost has to be real floating-point; {cost.described()} came: cast it first")
-        seeds[cost] = constant(np.ones((), cost.aval.dtype))
+        seeds[cost] = ones_like(cost)
     for x, value in (known or {}).items():
         g = as_variable(value)
         if g.ndim != x.ndim:

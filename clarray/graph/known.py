@@ -96,8 +96,10 @@ def can_compute(op: Op) -> bool:
     return isinstance(op, View | Astype)
 
 
-def compute(node: Apply, values: Sequence[Any], params: Mapping[str, Any]) -> np.ndarray[Any, Any]:
-    """The value of a node on the host; a weak value is a Python scalar."""
+def compute(
+    node: Apply, values: Sequence[Any], params: Mapping[str, Any], shapes: Sequence[tuple[int, ...]]
+) -> np.ndarray[Any, Any]:
+    """The value of a node on the host; `values` are those of the operands it reads, `shapes` of all of them."""
     op, dtype = node.op, node.out.aval.dtype
     with np.errstate(all="ignore"):
         if isinstance(op, Ufunc):
@@ -107,9 +109,9 @@ def compute(node: Apply, values: Sequence[Any], params: Mapping[str, Any]) -> np
             axes = normalize_axes(params.get("axis"), np.ndim(values[0]), op.name)
             result = getattr(np, op.name)(values[0], axis=axes, keepdims=params.get("keepdims", False))
         elif isinstance(op, View):
-            arrays = [np.ascontiguousarray(v).reshape(np.shape(v)) for v in values]
-            layouts = [Layout.of(a.dtype, a.shape, a.strides) for a in arrays]
-            result = op.look(arrays[0], layouts, params)
+            array = np.array(values[0], order="C")
+            others = [Layout.of(x.aval.dtype, n) for x, n in zip(node.operands[1:], shapes[1:], strict=True)]
+            result = op.look(array, [Layout.of(array.dtype, array.shape), *others], params)
             if result is None:
                 raise AssertionError(f"{op.name} of a contiguous array is not a view")
         else:

@@ -126,7 +126,8 @@ def fold_constants(node: Apply) -> Variable | None:
     values = [x.value for x in node.inputs]  # type: ignore[attr-defined]
     try:
         params = node.filled([int(v) for v in values[node.operand_count :]])
-        result = known.compute(node, values[: node.operand_count], params)
+        shapes = [np.shape(v) for v in values]
+        result = known.compute(node, values[: len(node.read)], params, shapes)
     except (ValueError, OverflowError, TypeError):
         return None  # the call will raise it, with the node's name
     if result.size > known.SMALL:
@@ -205,9 +206,9 @@ def drop_cast_to_same(node: Apply) -> Variable | None:
 
 @rewrite(movement.broadcast_like)
 def drop_stretch_to_itself(node: Apply) -> Variable | None:
-    """broadcast_like(x, x) -> x"""
+    """broadcast_like(x, x) -> x, and that of two scalars -> the first"""
     x, y = node.inputs
-    return x if x is y else None
+    return x if x is y or not x.ndim and not y.ndim else None
 
 
 @rewrite(movement.permute_dims)

@@ -195,7 +195,8 @@ class Binder:
         if isinstance(op, Ufunc):
             self._check_broadcast(node)
         if node.out in self.schedule.known:
-            self.values[node.out] = known.compute(node, [self.values[x] for x in node.operands], params)
+            values, shapes = [self.values[x] for x in node.read], [self.shapes[x] for x in node.operands]
+            self.values[node.out] = known.compute(node, values, params, shapes)
 
     def _check_broadcast(self, node: Apply) -> None:
         """An axis that was not declared broadcastable does not stretch: gradients count on it."""
@@ -376,15 +377,15 @@ class Binder:
                 if (place.slot in taken or not place.layout.writable) if own else not place.layout.c_contiguous:
                     place = self._copied(place, x, context)
                 taken.add(place.slot)
-                self.last_use[place.slot] = len(self.tape.steps)
                 results[k] = (place.slot, place.layout, place.offset)
         self.tape.results = results
 
     def _free(self) -> None:
         """Let intermediate results go after their last use."""
         dead: dict[int, list[int]] = {}
+        kept = self.caller_slots | {slot for slot, _, _ in self.tape.results}
         for slot, when in self.last_use.items():
-            if when < len(self.tape.steps) - 1 and slot not in self.caller_slots:
+            if when < len(self.tape.steps) - 1 and slot not in kept:
                 dead.setdefault(when, []).append(slot)
         for when, slots in dead.items():
             self.tape.steps[when] = _freeing(self.tape.steps[when], slots)

@@ -28,7 +28,14 @@ UFUNC_ROWS = {
     "power": "pow", "psi": "digamma", "radians": "deg2rad", "right_shift": "bitwise_right_shift", "rint": "round",
     "true_divide": "divide",
 }  # fmt: skip
-REDUCE = {"add": "sum", "multiply": "prod", "maximum": "max", "minimum": "min", "logical_and": "all", "logical_or": "any"}
+REDUCE = {
+    "add": "sum",
+    "multiply": "prod",
+    "maximum": "max",
+    "minimum": "min",
+    "logical_and": "all",
+    "logical_or": "any",
+}
 ACCUMULATE = {"add": "cumulative_sum", "multiply": "cumulative_prod"}
 VERSIONS = ("2022.12", "2023.12", "2024.12", "2025.12")
 KINDS = {
@@ -119,7 +126,7 @@ def _check_options(ufunc: np.ufunc, kwargs: dict[str, Any], known: Sequence[str]
     defaults = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "initial": None, "dtype": None}
     for name in [k for k in kwargs if k not in known]:
         value = kwargs.pop(name)
-        if name not in defaults or value is not defaults[name] and value != defaults[name]:
+        if name not in defaults or (value is not defaults[name] and value != defaults[name]):
             raise TypeError(f"numpy.{ufunc.__name__}() on GpuArrays does not take {name}={value!r}")
 
 
@@ -155,7 +162,9 @@ def __array_function__(
     # NumPy's first arguments have names (a, x, m, ...), the standard's have none
     first = [kwargs.pop(k) for k in ("a", "x", "arr", "ary", "m", "array", "arrays", "tup") if k in kwargs and not args]
     renamed = ARGUMENTS.get(name, {})
-    options = {renamed.get(k, k): v for k, v in kwargs.items() if not (k in ("subok", "order") and v in (True, "K", "C"))}
+    options = {
+        renamed.get(k, k): v for k, v in kwargs.items() if not (k in ("subok", "order") and v in (True, "K", "C"))
+    }
     return found(*first, *args, **options)
 
 

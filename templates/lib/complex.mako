@@ -20,7 +20,7 @@ static OVERLOAD int complex_nonzero(${C} x)
 
 static OVERLOAD int complex_isnan(${C} x)
 {
-    return any(isnan(x));
+    return isnan(x.x) || isnan(x.y);
 }
 
 static OVERLOAD int complex_isinf(${C} x)

@@ -38,7 +38,8 @@ static OVERLOAD float hyperbolic_acosh(float x)
     const float t = x - 1;
     const bool far = x > 0x1p30f;
     const float u = far ? x : t + real_sqrt(t * (x + 1));
-    return logarithm_log1p(u) + (far ? ${c(sum(LN2))} : 0);
+    const float result = logarithm_log1p(u) + (far ? ${c(sum(LN2))} : 0);
+    return x < 1 ? NAN : result;
 }
 
 static OVERLOAD float hyperbolic_atanh(float x)

@@ -16,7 +16,18 @@ for (int l = 0; l < ${lanes}; l++) {
 static void panel_${name}(${space} ${spec.real} *restrict to, global const ${spec.row(name).storage} *restrict from,
                     const idx count, const idx depth, const idx step, const idx step_k)
 {
-    for (idx first = 0; first < count; first += ${lanes}) {
+    idx first = 0;
+% if spec.planes == 1 and name == "b":
+    // four panels at once: what is read together lies together
+    for (; step == 1 && first + ${4 * lanes} <= count; first += ${4 * lanes}, to += ${4 * lanes} * depth) {
+        global const ${spec.row(name).storage} *restrict x = from + first;
+        for (idx k = 0; k < depth; k++, x += step_k)
+            for (int p = 0; p < 4; p++)
+                for (int l = 0; l < ${lanes}; l++)
+                    to[(p * depth + k) * ${lanes} + l] = ${spec.value(name, f"x[p * {lanes} + l]")};
+    }
+% endif
+    for (; first < count; first += ${lanes}) {
         const int live = (int)min((idx)${lanes}, count - first);
         global const ${spec.row(name).storage} *restrict x = from + first * step;
         if (live == ${lanes} && step == 1)

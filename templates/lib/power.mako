@@ -17,8 +17,9 @@ static float power_log2(float x, float *low)
     const int bits = logarithm_bits(x);
     const float e = logarithm_exponent(bits), m = logarithm_mantissa(bits), f = m - 1;
     const float g = m + 1, g_low = m - (g - 1), g_head = power_head(g), inverse = 1 / g;
-    const float s = f * inverse, head = power_head(s), z = s * s;
+    const float head = power_head(f * inverse);
     const float tail = (((f - head * g_head) - head * (g - g_head)) - head * g_low) * inverse;
+    const float s = head + tail, z = s * s;
     const float main = head * ${c(TWO_LOG2_E[0])};
     const float rest = tail * ${c(TWO_LOG2_E[0])} + (s * ${c(TWO_LOG2_E[1])} + s * z * ${horner("z", LOG2_RATIO)});
     const float sum = e + main, small = ((e - sum) + main) + rest;
@@ -54,20 +55,19 @@ static OVERLOAD float power_pow(float x, float y)
     return x == 1 || y == 0 ? 1 : x != x || y != y ? NAN : valid;
 }
 
-// The bits of a float are its logarithm, roughly: a third of them begin the root. Then twice Halley's step.
+// A third of a float's bits begin its root, for they are its logarithm, roughly; Halley's step, then Newton's with an
+// exact enough cube.
 static OVERLOAD float power_cbrt(float x)
 {
     const float a = real_fabs(x);
-    const bool subnormal = a < 0x1p-126f;
-    const float m = subnormal ? a * 0x1p24f : a;
-    const float guess = as_float((int)((float)as_int(m) * 0x1.555556p-2f) + 0x2a5119f2);
-    const float cube = guess * guess * guess;
-    const float near = guess * (cube + 2 * m) / (2 * cube + m);
-    const float head = power_head(near), tail = near - head;
-    const float head_square = head * head, square_tail = tail * (near + head);
-    const float excess = (head_square * head - m) + (head_square * tail + square_tail * near);
+    const bool large = a > 0x1p60f, small = a < 0x1p-60f;
+    const float m = a * (large ? 0x1p-72f : small ? 0x1p72f : 1);
+    const float guess = as_float((int)((float)as_int(m) * 0x1.555556p-2f) + 0x2a5119f2), cube = guess * guess * guess;
+    const float near = guess * ((cube + 2 * m) / (2 * cube + m));
+    const float head = power_head(near), tail = near - head, square = head * head;
+    const float excess = (square * head - m) + (square * tail + tail * (near + head) * near);
     const float root = near - excess / (3 * near * near);
-    const float result = root * (subnormal ? 0x1p-8f : 1);
+    const float result = root * (large ? 0x1p24f : small ? 0x1p-24f : 1);
     return a == 0 || !(a < INFINITY) ? x : real_copysign(result, x);
 }
 

@@ -84,6 +84,8 @@ def test_ger(ctx, rng):
     x, y, a = (rng.standard_normal(s).astype("f4") for s in (17, 23, (17, 23)))
     into = to_array(a)
     np.testing.assert_allclose(blas.ger(2, to_array(x), to_array(y)).numpy(), 2 * np.outer(x, y), rtol=1e-5)
-    np.testing.assert_allclose(blas.ger(2, to_array(x), to_array(y), into).numpy(), 2 * np.outer(x, y) + a, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        blas.ger(2, to_array(x), to_array(y), into).numpy(), 2 * np.outer(x, y) + a, rtol=1e-4, atol=1e-5
+    )
     assert blas.ger(2, to_array(x), to_array(y), into, overwrite_a=True) is into
     np.testing.assert_allclose(into.numpy(), 2 * np.outer(x, y) + a, rtol=1e-4, atol=1e-5)

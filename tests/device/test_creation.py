@@ -97,7 +97,10 @@ def test_linspace(arguments, endpoint, ctx):
     else:
         np.testing.assert_allclose(got.numpy(), expected.astype(np.float32), rtol=3e-7, atol=3e-7)
     for dtype in (np.float32, np.int16, np.complex64):
-        got, expected = ca.linspace(*arguments, endpoint=endpoint, dtype=dtype), np.linspace(*arguments, endpoint=endpoint, dtype=dtype)
+        got, expected = (
+            ca.linspace(*arguments, endpoint=endpoint, dtype=dtype),
+            np.linspace(*arguments, endpoint=endpoint, dtype=dtype),
+        )
         assert got.dtype == expected.dtype
         if ctx.traits.fp64:
             np.testing.assert_array_equal(got.numpy(), expected)

@@ -331,7 +331,12 @@ def test_devices_do_not_mix(ctx):
     if other is None:
         pytest.skip("there is one device alone")
     a, b = ca.arange(3, dtype=np.int32), ca.arange(3, dtype=np.int32, device=other)
-    for mixed in (lambda: a + b, lambda: ca.concat([a, b]), lambda: a[b], lambda: ca.asarray(b, device=ctx.device, copy=False)):
+    for mixed in (
+        lambda: a + b,
+        lambda: ca.concat([a, b]),
+        lambda: a[b],
+        lambda: ca.asarray(b, device=ctx.device, copy=False),
+    ):
         with pytest.raises(ValueError):
             mixed()
     assert b.transfer(ctx.device).context is ctx

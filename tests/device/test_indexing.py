@@ -38,7 +38,9 @@ INDICES = [
 def on_device(index):
     """The index with its lists as device arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    moved = tuple(ca.asarray(np.asarray(p, None if np.size(p) else int)) if isinstance(p, list | np.ndarray) else p for p in parts)
+    moved = tuple(
+        ca.asarray(np.asarray(p, None if np.size(p) else int)) if isinstance(p, list | np.ndarray) else p for p in parts
+    )
     return moved if isinstance(index, tuple) else moved[0]
 
 
@@ -120,7 +122,12 @@ def test_masks_of_leading_axes(ctx, rng):
     a, m = ca.asarray(x), ca.asarray(rows)
     np.testing.assert_array_equal(a[m].numpy(), x[rows])
     np.testing.assert_array_equal(a[m, 1:, 0].numpy(), x[rows, 1:, 0])
-    for value in (2.5, rng.standard_normal((4, 3)), rng.standard_normal((1, 4, 3)), rng.standard_normal((int(rows.sum()), 1, 3))):
+    for value in (
+        2.5,
+        rng.standard_normal((4, 3)),
+        rng.standard_normal((1, 4, 3)),
+        rng.standard_normal((int(rows.sum()), 1, 3)),
+    ):
         x[rows] = value
         a[m] = value
         np.testing.assert_array_equal(a.numpy(), x)

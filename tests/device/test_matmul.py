@@ -74,7 +74,10 @@ def test_larger_than_every_block(kernels, rng):
     for m, k, n in [(300, 600, 130), (40, 530, 1500), (1500, 260, 20)]:
         a, b = draw(rng, (m, k), "f4"), draw(rng, (k, n), "f4")
         check(matmul(to_array(a), to_array(b)), a, b)
-    a, b = draw(rng, (30, 600), "i1"), draw(rng, (600, 40), "i1")  # several blocks of k that pass through scratch memory
+    a, b = (
+        draw(rng, (30, 600), "i1"),
+        draw(rng, (600, 40), "i1"),
+    )  # several blocks of k that pass through scratch memory
     check(matmul(to_array(a), to_array(b)), a, b)
 
 
@@ -124,7 +127,14 @@ def test_packed_stack(ctx, rng):
 
 
 def test_vectors(kernels, rng):
-    for s, t in [((9,), (9,)), ((9,), (9, 4)), ((4, 9), (9,)), ((9,), (3, 9, 4)), ((3, 4, 9), (9,)), ((2000,), (2000, 30))]:
+    for s, t in [
+        ((9,), (9,)),
+        ((9,), (9, 4)),
+        ((4, 9), (9,)),
+        ((9,), (3, 9, 4)),
+        ((3, 4, 9), (9,)),
+        ((2000,), (2000, 30)),
+    ]:
         a, b = draw(rng, s, "f4"), draw(rng, t, "f4")
         check(matmul(to_array(a), to_array(b)), a, b)
 
@@ -180,7 +190,10 @@ def test_tensordot(ctx, rng, axes):
     if axes == 2:
         b = draw(rng, (4, 5, 6), "f4")
     np.testing.assert_allclose(
-        linalg.tensordot(to_array(a), to_array(b), axes=axes).numpy(), np.tensordot(a, b, axes=axes), rtol=1e-4, atol=1e-4
+        linalg.tensordot(to_array(a), to_array(b), axes=axes).numpy(),
+        np.tensordot(a, b, axes=axes),
+        rtol=1e-4,
+        atol=1e-4,
     )
 
 

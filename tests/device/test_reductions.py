@@ -192,7 +192,14 @@ def test_ties_take_the_first(name, both_walks, rng):
 def test_extremes_are_found_first(name, ctx):
     """Elements equal to a combination's identity are elements all the same."""
     op = ops.REDUCTIONS[name]
-    for value in (np.int8(-128), np.int8(127), np.float32(-np.inf), np.float32(np.inf), np.bool_(False), np.bool_(True)):
+    for value in (
+        np.int8(-128),
+        np.int8(127),
+        np.float32(-np.inf),
+        np.float32(np.inf),
+        np.bool_(False),
+        np.bool_(True),
+    ):
         x = np.full((3, 40), value)
         np.testing.assert_array_equal(op(to_array(x), axis=1).numpy(), [0, 0, 0])
         np.testing.assert_array_equal(op(to_array(x), axis=0).numpy(), [0] * 40)
@@ -200,7 +207,9 @@ def test_extremes_are_found_first(name, ctx):
 
 @pytest.mark.parametrize("correction", [0, 1, 2.5])
 def test_variance(correction, ctx, rng):
-    for dtype in oracle.some(rng, ["float16", "float32", "complex64", "int16", "bool"] + ["float64"] * ctx.traits.fp64, 3):
+    for dtype in oracle.some(
+        rng, ["float16", "float32", "complex64", "int16", "bool"] + ["float64"] * ctx.traits.fp64, 3
+    ):
         x = oracle.sample(rng, (90, 110), dtype, (6, 9, 4))
         a = to_array(x)
         for axis in (0, (0, 2), None):
@@ -231,7 +240,9 @@ def test_dtype_argument(ctx, rng):
     assert got.dtype == np.float32
     np.testing.assert_allclose(got.item(), x.mean(), rtol=1e-6)
     halves = rng.uniform(0, 1, 5000).astype(np.float16)
-    np.testing.assert_allclose(ops.sum(to_array(halves), dtype="float32").item(), halves.astype(np.float64).sum(), rtol=1e-6)
+    np.testing.assert_allclose(
+        ops.sum(to_array(halves), dtype="float32").item(), halves.astype(np.float64).sum(), rtol=1e-6
+    )
 
 
 def test_sums_of_integers_wrap(ctx):
@@ -288,7 +299,9 @@ def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng,
         errors = []
         for _, draw in itertools.product(range(max(seeds // 4, 2) if oracle.SAMPLED else seeds), DRAWS.values()):
             x = draw(rng, size).astype(dtype)
-            errors.append((relative_error(summed(to_array(np.repeat(x, spread))).item(), x), relative_error(x.sum(), x)))
+            errors.append(
+                (relative_error(summed(to_array(np.repeat(x, spread))).item(), x), relative_error(x.sum(), x))
+            )
         first, second = np.sqrt(np.mean(np.square(errors), axis=0))
         record_property(f"rms error of {size}, and NumPy's", f"{first:.3f} {second:.3f} eps")
         assert first < 3 * second + 0.25, size  # it grows no faster

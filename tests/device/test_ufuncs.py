@@ -1,4 +1,4 @@
-"""Every row of the table through the real lowering: values in every dtype, layouts, scalars, `out=`, overlap, errors."""
+"""Every row of the table through the real lowering: values, dtypes, layouts, scalars, `out=`, overlap, errors."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def test_high_rank(rank, both_walks, rng):
         assert got.strides == want.strides
 
 
-@pytest.mark.parametrize("shapes", [((0,), (0,)), ((3, 0), (0,)), ((0, 1), (1, 4)), ((0, 3), ()), ((1, 1), (1,)), ((), ())], ids=str)
+@pytest.mark.parametrize(
+    "shapes", [((0,), (0,)), ((3, 0), (0,)), ((0, 1), (1, 4)), ((0, 3), ()), ((1, 1), (1,)), ((), ())], ids=str
+)
 def test_empty_and_tiny_shapes(shapes, ctx, rng):
     x, y = (rng.standard_normal(s).astype(np.float32) for s in shapes)
     got, want = to_array(x) + to_array(y), np.asarray(x + y)

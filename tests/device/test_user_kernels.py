@@ -92,7 +92,9 @@ def test_preamble_and_library_functions(ctx, rng):
 
 
 def test_names_that_the_generator_uses_too(ctx):
-    kernel = ElementwiseKernel("float32 t0, float32 t1, float32 i, float32 *x0", "x0 = t0 - 10 * t1 + 100 * i", name="n0")
+    kernel = ElementwiseKernel(
+        "float32 t0, float32 t1, float32 i, float32 *x0", "x0 = t0 - 10 * t1 + 100 * i", name="n0"
+    )
     np.testing.assert_array_equal(kernel(to_array(np.float32([1, 2])), 3, 5).numpy(), [471, 472])
 
 
@@ -140,7 +142,9 @@ def test_reduction(ctx, rng):
     for axis in (0, 1, (0, 1)):
         got = dot(to_array(x), to_array(y), axis=axis, keepdims=True)
         np.testing.assert_allclose(got.numpy(), (x * y).sum(axis, keepdims=True), rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(dot(to_array(x)[:, ::-2], 2.0, axis=[0]).numpy(), 2 * x[:, ::-2].sum(0), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        dot(to_array(x)[:, ::-2], 2.0, axis=[0]).numpy(), 2 * x[:, ::-2].sum(0), rtol=1e-4, atol=1e-4
+    )
     out = to_array(np.zeros(7, "f4"))
     assert dot(to_array(x), to_array(y), axis=1, out=out) is out
     np.testing.assert_allclose(out.numpy(), x @ y, rtol=1e-4, atol=1e-4)

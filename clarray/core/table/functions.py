@@ -39,7 +39,7 @@ class Power(Ufunc):
         if len(operands) == 2 and type(operands[1]) is int and operands[1] < 0:
             x = operands[0]
             if isinstance(x, int) or _dtype(getattr(x, "dtype", "float64")).kind in "biu":
-                raise ValueError(f"integers to negative integer powers are not allowed: exponent {operands[1]}; use a float")
+                raise ValueError(f"integers to negative integer powers are not allowed ({operands[1]}); use a float")
         return super().__call__(*operands, **params)
 
 

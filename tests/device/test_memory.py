@@ -1,0 +1,388 @@
+"""Pool, limit and counters; borrowed memory; work in flight: waiting, threads, exit; caches that are spoilt."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import numpy as np
+import oracle
+import pytest
+
+from clarray.array.convert import to_array
+from clarray.array.eager import filled
+from clarray.array.gpuarray import GpuArray
+from clarray.core import ops
+from clarray.core.layout import Layout
+from clarray.core.movement import broadcast_to
+from clarray.device.stats import stats
+from clarray.device.usage import memory_stats, set_memory_limit
+from clarray.errors import OutOfDeviceMemory
+
+MEGABYTE = 1 << 20
+
+
+def empty(context, nbytes):
+    return GpuArray(Layout.of(np.dtype("uint8"), (nbytes,)), 0, context.memory.allocate(nbytes))
+
+
+# the pool
+
+
+def test_memory_is_reused(ctx):
+    ctx.synchronize()
+    first = empty(ctx, 3 * MEGABYTE)
+    in_use = memory_stats(ctx).in_use
+    del first
+    after = memory_stats(ctx)
+    assert in_use - after.in_use >= 3 * MEGABYTE
+    assert after.held >= 3 * MEGABYTE
+    second = empty(ctx, 3 * MEGABYTE)
+    assert memory_stats(ctx).held <= after.held - 3 * MEGABYTE
+    del second
+
+
+def test_new_memory_is_poisoned(ctx):
+    """What other tests rely on: an output that a kernel does not write shows."""
+    if "simulator" in ctx.traits.quirks:
+        pytest.skip("a simulator finds uninitialized memory by itself")
+    assert oracle.is_poison(empty(ctx, 1000).numpy())
+
+
+@pytest.fixture
+def limited(ctx):
+    """A function that limits memory to so many bytes more than are in use, until the test ends."""
+
+    def limit(more):
+        gc.collect()
+        ctx.memory.pool.free_held()
+        set_memory_limit(memory_stats(ctx).in_use + more, ctx)
+        return memory_stats(ctx)
+
+    yield limit
+    set_memory_limit(None, ctx)
+
+
+def test_limit(ctx, limited):
+    now = limited(4 * MEGABYTE)
+    kept = empty(ctx, 2 * MEGABYTE)
+    with pytest.raises(OutOfDeviceMemory) as caught:
+        empty(ctx, 3 * MEGABYTE)
+    error = caught.value
+    assert isinstance(error, MemoryError)
+    assert (error.requested, error.in_use, error.limit) == (3 * MEGABYTE, now.in_use + 2 * MEGABYTE, now.limit)
+    for words in (f"{3 * MEGABYTE} bytes", f"{error.in_use} bytes", f"limit {now.limit} bytes", "set_memory_limit"):
+        assert words in str(error)
+    assert empty(ctx, MEGABYTE).size == MEGABYTE  # the next call works
+    del kept
+    assert empty(ctx, 3 * MEGABYTE).size == 3 * MEGABYTE
+
+
+def test_held_memory_makes_room(ctx, limited):
+    """Blocks of other sizes that the pool keeps are given back before an allocation fails."""
+    limited(4 * MEGABYTE)
+    for size in (1, 2, 3):
+        del_soon = empty(ctx, size * MEGABYTE)
+        del del_soon
+    assert empty(ctx, 4 * MEGABYTE - 4096).size
+
+
+def test_garbage_makes_room(ctx, limited):
+    limited(4 * MEGABYTE)
+    cycle = [empty(ctx, 3 * MEGABYTE)]
+    cycle.append(cycle)
+    del cycle
+    assert empty(ctx, 3 * MEGABYTE).size
+
+
+def test_an_operation_that_does_not_fit_leaves_its_operands(ctx, limited, rng):
+    x = rng.standard_normal(MEGABYTE // 4).astype(np.float32)
+    a = to_array(x)
+    limited(MEGABYTE // 2)
+    with pytest.raises(OutOfDeviceMemory):
+        a + a
+    with pytest.raises(OutOfDeviceMemory):
+        to_array(x)
+    np.testing.assert_array_equal(a.numpy(), x)
+    a += 1
+    np.testing.assert_array_equal(a.numpy(), x + 1)
+
+
+def test_more_than_the_device_has(ctx):
+    with pytest.raises(OutOfDeviceMemory):
+        empty(ctx, 1 << 50)
+    assert empty(ctx, 10).size == 10
+
+
+@pytest.mark.parametrize("shape", [(2**62, 4), (2**31, 2**31, 2), (2**63,)], ids=str)
+def test_sizes_that_overflow(shape, ctx):
+    with pytest.raises(ValueError, match="too large"):
+        filled(ctx, shape, 0, "float32")
+    a = to_array(np.zeros((1,) * len(shape), np.float32))
+    with pytest.raises(ValueError, match=r"large|exceeded"):
+        broadcast_to(a, shape=shape) + 1
+    big = broadcast_to(to_array(np.zeros((1, 1), np.int8)), shape=(2**31, 2**31))
+    with pytest.raises((ValueError, OutOfDeviceMemory)):
+        big * 2.0
+
+
+def test_bad_limit(ctx):
+    with pytest.raises(ValueError, match="limit"):
+        set_memory_limit(-1, ctx)
+    with pytest.raises((TypeError, AttributeError)):
+        set_memory_limit(1.5, ctx)
+
+
+# counters
+
+
+def test_launches_and_builds_are_counted(ctx, rng):
+    x = rng.standard_normal((7, 3)).astype(np.float32)
+    a = to_array(x)
+    fresh = float(rng.random())  # a constant nobody compiled a kernel for would be a build; a scalar argument is none
+    (a + 0.5).sync()
+    before = stats()
+    (a + fresh).sync()
+    (a + a[0]).sync()
+    (a + a[0]).sync()
+    spent = stats() - before
+    assert spent.launches == 3
+    assert spent.builds <= 1
+    assert spent.cache_hits >= 2
+    assert spent.host_fallbacks == 0
+
+
+def test_bytes_are_counted(ctx, rng):
+    x = rng.standard_normal(1000).astype(np.float32)
+    before = stats()
+    a = to_array(x)
+    assert (stats() - before).bytes_to_device == x.nbytes
+    b = a * 2
+    b.sync()
+    assert (stats() - before).bytes_to_host == 0
+    b.numpy()
+    b[10:20].numpy()
+    a.item(3)
+    spent = stats() - before
+    assert spent.bytes_to_host == x.nbytes + 40 + 4
+    assert spent.bytes_to_device == x.nbytes
+
+
+def test_difference_of_stats_prints(ctx):
+    text = str(stats() - stats())
+    assert "launches=0" in text
+    assert "bytes_to_host=0" in text
+
+
+# borrowed memory
+
+
+def borrowed(ctx, x):
+    if not ctx.traits.unified:
+        pytest.skip(f"{ctx.device.hardware} does not work in host memory")
+    return to_array(x, borrow=True)
+
+
+def test_borrowed_array_is_shared_both_ways(ctx, rng):
+    x = rng.standard_normal(500).astype(np.float32)
+    a = borrowed(ctx, x)
+    x[3] = 42
+    assert a.item(3) == 42
+    a += 1
+    a.sync()
+    assert x[3] == 43
+
+
+def test_borrowed_array_is_kept_alive(ctx, rng):
+    arrays = []
+    want = rng.standard_normal(100_000).astype(np.float32)
+    for k in range(20):
+        x = want + k
+        arrays.append(borrowed(ctx, x))
+        del x
+    gc.collect()
+    scrap = [np.full(100_000, np.nan, np.float32) for _ in range(20)]
+    for k, a in enumerate(arrays):
+        np.testing.assert_array_equal(a.numpy(), want + k)
+    del scrap
+
+
+def test_memory_of_a_deleted_array_outlives_its_kernels(ctx, rng):
+    """The host array and the device array go while kernels that read them are queued."""
+    want = rng.standard_normal(300_000).astype(np.float32)
+    for _ in range(5):
+        x = want.copy()
+        a = borrowed(ctx, x)
+        b = ops.sin(a)
+        for _ in range(3):
+            b = ops.sin(a) + b * 0
+        del a, x
+        scrap = np.full_like(want, np.nan)
+        np.testing.assert_allclose(b.numpy(), np.sin(want), atol=1e-6)
+        del scrap
+
+
+def test_a_view_of_borrowed_memory_keeps_it(ctx):
+    view = borrowed(ctx, np.arange(10, dtype=np.int32))[2:5]
+    gc.collect()
+    assert view.numpy().tolist() == [2, 3, 4]
+
+
+def test_unborrowed_array_may_change_at_once(ctx, rng):
+    x = rng.standard_normal(200_000).astype(np.float32)
+    want = np.exp(x)
+    a = to_array(x)
+    b = ops.exp(a)
+    x[:] = np.nan
+    np.testing.assert_allclose(b.numpy(), want, rtol=1e-6)
+
+
+# waiting
+
+
+def long_work(ctx, a, launches):
+    for _ in range(launches):
+        a = ops.sin(ops.exp(a) * 0.1)
+    return a
+
+
+def test_launches_return_before_work_ends(ctx, rng):
+    if "simulator" in ctx.traits.quirks:
+        pytest.skip("a simulator works while it is asked to")
+    a = to_array(rng.standard_normal(1_000_000).astype(np.float32))
+    long_work(ctx, a, 2).sync()
+    shares = []
+    for _ in range(3):
+        began = time.perf_counter()
+        b = long_work(ctx, a, 10)
+        enqueued = time.perf_counter() - began
+        b.sync()
+        shares.append(enqueued / (time.perf_counter() - began))
+    assert min(shares) < 0.5, shares
+
+
+def test_results_wait_for_what_they_need(ctx, rng):
+    x = rng.standard_normal(300_000).astype(np.float32)
+    reads = {
+        "all": (lambda a: a.numpy(), slice(None)),
+        "a view of a copy": (lambda a: a.copy()[::2].numpy(), slice(None, None, 2)),
+        "elements": (lambda a: np.array([a.item(k) for k in (0, 2, 4)]), slice(0, 5, 2)),
+    }
+    for name, (read, which) in reads.items():
+        got = read(ops.sin(ops.exp(to_array(x)) * 0.1))
+        np.testing.assert_allclose(got, np.sin(np.exp(x) * np.float32(0.1))[which], atol=1e-5, err_msg=name)
+
+
+def test_two_threads_use_one_context(ctx, rng):
+    """Arguments left set on a kernel by one thread are not another's."""
+    seeds = [int(s) for s in rng.integers(0, 2**31, 4)]
+    failures = []
+
+    def work(seed):
+        own = np.random.default_rng(seed)
+        try:
+            for _ in range(30):
+                x, y = own.standard_normal((2, own.integers(1, 5000))).astype(np.float32)
+                a, b = to_array(x, None, ctx), to_array(y, None, ctx)
+                got = ((a - b) * (b + float(seed % 7))).sum().item()
+                want = ((x - y) * (y + np.float32(seed % 7))).astype(np.float64).sum()
+                np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-2)
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(s,)) for s in seeds]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if failures:
+        raise failures[0]
+
+
+# other processes
+
+
+def run_python(ctx, code, **environment):
+    """(standard output, standard error) of a fresh interpreter, which must end well."""
+    everything = {**os.environ, "CLARRAYRC": os.devnull, "CLARRAY_DEVICE": ctx.device.place, **environment}
+    if "CLARRAY_FLAGS" not in environment:
+        everything.pop("CLARRAY_FLAGS", None)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], env=everything, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_exit_with_work_in_flight(any_ctx):
+    out, err = run_python(
+        any_ctx,
+        """
+        import numpy as np, clarray
+        a = clarray.asarray(np.ones(2_000_000, np.float32))
+        borrowed = clarray.asarray(np.ones(2_000_000, np.float32), borrow=True)
+        kept = [clarray.exp(a) + borrowed for _ in range(30)]
+        print("enqueued", flush=True)
+        """,
+    )
+    assert out == "enqueued\n"
+    assert err == ""
+
+
+def test_exit_by_an_exception_with_work_in_flight(any_ctx):
+    out, _ = run_python(
+        any_ctx,
+        """
+        import numpy as np, clarray, subprocess, sys, threading
+        def work():
+            a = clarray.asarray(np.ones(2_000_000, np.float32))
+            for _ in range(20):
+                a = clarray.sin(a)
+            raise SystemExit
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        print("left")
+        """,
+    )
+    assert out == "left\n"
+
+
+PROGRAM = """
+import numpy as np, clarray
+x = np.arange(5, dtype=np.float32)
+print((clarray.asarray(x) * 3 + x).numpy().tolist())
+"""
+ANSWER = "[0.0, 4.0, 8.0, 12.0, 16.0]\n"
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["cache_dir", "default"])
+def test_corrupt_cache(named, any_ctx, tmp_path):
+    environment = {"XDG_CACHE_HOME": str(tmp_path), "POCL_CACHE_DIR": str(tmp_path / "driver")}
+    if named:
+        environment["CLARRAY_FLAGS"] = f"cache_dir={tmp_path / 'own'}"
+    assert run_python(any_ctx, PROGRAM, **environment)[0] == ANSWER
+    files = [p for p in tmp_path.rglob("*") if p.is_file() and "driver" not in p.relative_to(tmp_path).parts]
+    assert files, "nothing was cached"
+    for number, path in enumerate(files):
+        path.write_bytes([b"", b"not what was written", path.read_bytes()[:40]][number % 3])
+    assert run_python(any_ctx, PROGRAM, **environment)[0] == ANSWER
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["cache_dir", "default"])
+def test_unwritable_cache(named, any_ctx, tmp_path):
+    """A folder that cannot be made, as it would be inside a file: also root may not write there."""
+    obstacle = tmp_path / "file"
+    obstacle.write_text("")
+    if named:
+        out, err = run_python(any_ctx, PROGRAM, CLARRAY_FLAGS=f"cache_dir={obstacle / 'cache'}")
+    else:
+        driver = tmp_path / "driver"  # PoCL has no devices where it cannot write
+        out, err = run_python(any_ctx, PROGRAM, XDG_CACHE_HOME=str(obstacle), POCL_CACHE_DIR=str(driver))
+    assert err.count("without a disk cache") == 1
+    assert out == ANSWER

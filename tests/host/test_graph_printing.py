@@ -1,0 +1,73 @@
+"""debugprint and pp. No device."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+import clarray as ca
+import clarray.tensor as T
+from clarray import printing
+
+
+def test_tree():
+    x, y = T.vectors("x", "y")
+    s = T.exp(x)
+    s.name = "s"
+    text = printing.debugprint(s * y + s, file="str")
+    assert text == (
+        "add [id A] ''\n"
+        " |multiply [id B] ''\n"
+        " | |exp [id C] 's'\n"
+        " | | |x [id D]\n"
+        " | |y [id E]\n"
+        " |exp [id C] 's'\n"
+        "   > ...\n"
+    )
+
+
+def test_options(capsys):
+    x = T.matrix("x")
+    y = x.sum(axis=1) + 1
+    assert "sum{axis=1}" in printing.debugprint(y, file="str")
+    assert "<TensorType(float32, vector)>" in printing.debugprint(y, print_type=True, file="str")
+    assert "[id" not in printing.debugprint(y, ids="", file="str")
+    assert "[id 0]" in printing.debugprint(y, ids="int", file="str")
+    assert printing.debugprint(y, depth=1, file="str").count("\n") == 1
+    assert printing.debugprint([y, x], file="str").count("\n") == 5
+    printing.debugprint(y)
+    assert "sum" in capsys.readouterr().out
+    target = io.StringIO()
+    printing.debugprint(y, file=target)
+    assert "sum" in target.getvalue()
+    with pytest.raises(TypeError, match="debugprint"):
+        printing.debugprint(3)
+    with pytest.raises(ValueError, match="ids is"):
+        printing.debugprint(y, ids="roman")
+
+
+def test_function():
+    x = T.vector("x")
+    text = printing.debugprint(ca.function([x], T.exp(x) * 2), file="str")
+    assert text.splitlines()[0].startswith("HostFromGpu")
+    assert "GpuElemwise{exp multiply}" in text
+    assert "GpuFromHost" in text
+
+
+def test_deep_graphs_print():
+    y = T.scalar("x")
+    for _ in range(3000):
+        y = -y
+    assert printing.debugprint(y, file="str").count("negative") == 3000
+    assert printing.pp(y).count("-") == 3000
+
+
+def test_formula():
+    x, y = T.matrices("x", "y")
+    assert printing.pp(x * y + 2) == "((x * y) + 2)"
+    assert printing.pp(T.dot(x, y.T)) == "(x \\dot y.T)"
+    assert printing.pp(T.grad(T.sqr(T.vector("v")).sum(), T.vector("v"), disconnected_inputs="ignore")).startswith("fill(")
+    assert ca.pp(-T.exp(x)) == "(-exp(x))"
+    with pytest.raises(TypeError, match=r"pp\(\) takes"):
+        printing.pp(3)
