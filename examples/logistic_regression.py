@@ -30,7 +30,7 @@ cost = xent.mean() + 0.01 * (w**2).sum()
 gw, gb = T.grad(cost, [w, b])
 
 train = theano.function(
-    inputs=[], outputs=[prediction, cost], updates=[(w, w - 0.01 * gw), (b, b - 0.01 * gb)], name="train"
+    inputs=[], outputs=[prediction, cost], updates=[(w, w - 0.1 * gw), (b, b - 0.1 * gb)], name="train"
 )
 predict = theano.function(inputs=[], outputs=prediction, name="predict")
 

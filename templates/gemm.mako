@@ -24,8 +24,9 @@ void kernel_pack(global const ${spec.b.storage} *restrict b_data, const long b_o
     idx rest = get_global_id(2);
     global const ${spec.b.storage} *restrict from = b_data + b_offset + k * b_k + j * b_n;
 % for a in batch:
-    from += rest % n${a} * b_batch${a};
-    rest /= n${a};
+    const idx left${a} = rest / n${a}, at${a} = rest - left${a} * n${a};
+    from += at${a} * b_batch${a};
+    rest = left${a};
 % endfor
     const idx deep = min(block_k, depth - k), padded = (n + ${columns - 1}) / ${columns} * ${columns};
     panel_b(b_panels + (get_global_id(2) * b_panels_size + k * padded + j * deep) * ${spec.planes},
@@ -71,8 +72,8 @@ void kernel_main(
     const idx padded_n = (n + ${columns - 1}) / ${columns} * ${columns};
     const idx last_task = min(((idx)get_global_id(0) + 1) * span, tasks);
     for (idx task = (idx)get_global_id(0) * span; task < last_task; task++) {
-        const idx start_n = task % blocks_n * block_n, start_m = task / blocks_n % blocks_m * block_m;
-        const idx matrix = task / blocks_n / blocks_m;
+        const idx strip = task / blocks_n, matrix = strip / blocks_m;
+        const idx start_n = (task - strip * blocks_n) * block_n, start_m = (strip - matrix * blocks_m) * block_m;
         const idx count_m = min(block_m, m - start_m), count_n = min(block_n, n - start_n);
         global const ${spec.a.storage} *restrict a = a_data + a_offset + start_m * a_m;
         global const ${spec.b.storage} *restrict b = b_data + b_offset + start_n * b_n;
@@ -86,15 +87,16 @@ void kernel_main(
         idx rest = matrix;
 % endif
 % for k in batch:
-        a += rest % n${k} * a_batch${k};
-        b += rest % n${k} * b_batch${k};
+        const idx left${k} = rest / n${k}, at${k} = rest - left${k} * n${k};
+        a += at${k} * a_batch${k};
+        b += at${k} * b_batch${k};
 % if spec.b_packed:
-        packed += rest % n${k} * packed_batch${k};
+        packed += at${k} * packed_batch${k};
 % endif
 % for x in spec.operands:
-        ${x.name}_block += rest % n${k} * ${x.name}_batch${k};
+        ${x.name}_block += at${k} * ${x.name}_batch${k};
 % endfor
-        rest /= n${k};
+        rest = left${k};
 % endfor
         local ${spec.real} *restrict a_panels = panels;
         for (idx start_k = 0; start_k < depth; start_k += block_k) {

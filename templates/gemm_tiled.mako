@@ -46,7 +46,8 @@ void kernel_main(
     local ${spec.ctype} a_tile[${depth * (side + pad)}], b_tile[${depth * (side + pad)}];
     const int item = get_local_id(0), column = item % 16, line = item / 16;
     const idx tiles_n = (n + ${side - 1}) / ${side}, tiles_m = (m + ${side - 1}) / ${side};
-    const idx start_n = get_group_id(0) % tiles_n * ${side}, start_m = get_group_id(0) / tiles_n % tiles_m * ${side};
+    const idx task = get_group_id(0), strip = task / tiles_n, matrix = strip / tiles_m;
+    const idx start_n = (task - strip * tiles_n) * ${side}, start_m = (strip - matrix * tiles_m) * ${side};
     const int live_m = (int)min((idx)${side}, m - start_m), live_n = (int)min((idx)${side}, n - start_n);
     global const ${spec.a.storage} *restrict a = a_data + a_offset + start_m * a_m;
     global const ${spec.b.storage} *restrict b = b_data + b_offset + start_n * b_n;
@@ -54,15 +55,16 @@ void kernel_main(
     ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + start_m * ${x.name}_m + start_n * ${x.name}_inner;
 % endfor
 % if spec.batch_rank:
-    idx rest = get_group_id(0) / tiles_n / tiles_m;
+    idx rest = matrix;
 % endif
 % for k in batch:
-    a += rest % n${k} * a_batch${k};
-    b += rest % n${k} * b_batch${k};
+    const idx left${k} = rest / n${k}, at${k} = rest - left${k} * n${k};
+    a += at${k} * a_batch${k};
+    b += at${k} * b_batch${k};
 % for x in spec.operands:
-    ${x.name}_block += rest % n${k} * ${x.name}_batch${k};
+    ${x.name}_block += at${k} * ${x.name}_batch${k};
 % endfor
-    rest /= n${k};
+    rest = left${k};
 % endfor
     ${spec.ctype} ${", ".join(f"c{r}_{c} = {spec.zero}" for r in reach for c in reach)};
     for (idx start_k = 0; start_k < depth; start_k += ${depth}) {

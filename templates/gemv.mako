@@ -28,7 +28,8 @@ void kernel_main(
 % endfor
 )
 {
-    const idx blocks = (m + block_m - 1) / block_m, start = get_global_id(0) % blocks * block_m;
+    const idx blocks = (m + block_m - 1) / block_m, task = get_global_id(0), matrix = task / blocks;
+    const idx start = (task - matrix * blocks) * block_m;
     const idx count = min(block_m, m - start);
     global const ${spec.ctype} *restrict a = a_data + a_offset;
     global const ${spec.ctype} *restrict b = b_data + b_offset;
@@ -36,15 +37,16 @@ void kernel_main(
     ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + start * ${x.name}_inner;
 % endfor
 % if spec.batch_rank:
-    idx rest = get_global_id(0) / blocks;
+    idx rest = matrix;
 % endif
 % for k in batch:
-    a += rest % n${k} * a_batch${k};
-    b += rest % n${k} * b_batch${k};
+    const idx left${k} = rest / n${k}, at${k} = rest - left${k} * n${k};
+    a += at${k} * a_batch${k};
+    b += at${k} * b_batch${k};
 % for x in spec.operands:
-    ${x.name}_block += rest % n${k} * ${x.name}_batch${k};
+    ${x.name}_block += at${k} * ${x.name}_batch${k};
 % endfor
-    rest /= n${k};
+    rest = left${k};
 % endfor
 % if spec.along == "k":
     // a's rows are contiguous: several of them share what is read of b
@@ -67,8 +69,10 @@ void kernel_main(
             }
 % for r in range(rows):
             {
-                const vector c = c${r}_0 + c${r}_1;
-                ${spec.ctype} sum = ${" + ".join(f"c.s{l:x}" for l in range(lanes))};
+                ${spec.ctype} part[${lanes}], sum = 0;
+                *(vector *)part = c${r}_0 + c${r}_1;
+                for (int l = 0; l < ${lanes}; l++)
+                    sum += part[l];
                 for (idx l = k; l < last; l++)
                     sum += a${r}[l] * b[l];
                 total[${r}] += sum;

@@ -72,7 +72,7 @@ QUIRKS = (
 
 def inline_math(quirks: frozenset[str]) -> frozenset[str]:
     """The builtins that devices with these quirks do without."""
-    return frozenset().union(*(quirk.inline for quirk in QUIRKS if quirk.name in quirks))
+    return frozenset[str]().union(*(quirk.inline for quirk in QUIRKS if quirk.name in quirks))
 
 
 def quirks_of(platform: str, driver_version: str) -> frozenset[str]:

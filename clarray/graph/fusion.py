@@ -34,7 +34,7 @@ STRETCHES = (movement.broadcast_like, movement.broadcast_to)
 class Step:
     """Nodes that run as one: `kind` is elementwise, reduce, view or other."""
 
-    __slots__ = ("body", "depth", "inputs", "kind", "nodes", "outputs", "pattern", "results", "scalars")
+    __slots__ = ("after", "body", "depth", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "results", "scalars")
 
     def __init__(self, kind: str, node: Apply) -> None:
         self.kind = kind
@@ -46,6 +46,8 @@ class Step:
         self.scalars: list[Variable] = []  # values known when the step is bound
         self.outputs: list[Variable] = []  # arrays made
         self.results: set[Variable] = set(node.outputs)
+        self.loads: set[Variable] = set()  # what its nodes read, each by itself
+        self.after: set[Step] = set()  # steps that read what this one stores
         self.body: Expr | None = None
 
     @property
@@ -57,11 +59,6 @@ class Step:
     def head(self) -> Apply:
         """The node that every other feeds, where there is one."""
         return self.nodes[0]
-
-    def take(self, node: Apply) -> None:
-        """Add a node that feeds those here."""
-        self.nodes.append(node)
-        self.results.update(node.outputs)
 
     def __repr__(self) -> str:
         return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
@@ -123,10 +120,10 @@ class Fusion:
         out = node.out
         kind = kind_of(node)
         joins = kind == "elementwise" or node.op in STRETCHES
+        consumers = list(dict.fromkeys(s for x in node.outputs for c in self.consumers[x] for s in self.steps_of[c]))
         if not (joins and self.fuse):
-            self.steps_of[node] = [Step(kind, node)]
+            self._settle(node, Step(kind, node), consumers)
             return
-        consumers = list(dict.fromkeys(s for c in self.consumers[out] for s in self.steps_of[c]))
         outside = out in self.outputs
         free = node.op in STRETCHES
         if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
@@ -134,7 +131,7 @@ class Fusion:
             repeatable = free or is_cheap(node) and all(map(is_stored, node.read))
             if all(self._fits(node, s, whole=alone or repeatable) for s in consumers) and (alone or repeatable):
                 for step in consumers:
-                    step.take(node)
+                    self._take(step, node)
                 self.steps_of[node] = consumers
                 return
         if not free:
@@ -142,10 +139,16 @@ class Fusion:
                 if step.kind != "elementwise" or step.pattern != out.broadcastable or not self._fits(node, step):
                     continue
                 if not any(self._reaches(other, step) for other in consumers if other is not step):
-                    step.take(node)
-                    self.steps_of[node] = [step]
+                    self._take(step, node)
+                    self._settle(node, step, consumers)
                     return
-        self.steps_of[node] = [Step("view" if free else "elementwise", node)]
+        self._settle(node, Step("view" if free else "elementwise", node), consumers)
+
+    def _settle(self, node: Apply, step: Step, consumers: Sequence[Step]) -> None:
+        """Let a step store a node's results for its consumers."""
+        self.steps_of[node] = [step]
+        step.loads |= self._loads(node)
+        step.after.update(s for s in consumers if s is not step)
 
     def _fits(self, node: Apply, step: Step, whole: bool = True) -> bool:
         """Whether a step may compute this node for each of its elements."""
@@ -155,17 +158,19 @@ class Fusion:
             return False
         if len(step.nodes) >= MAX_NODES:
             return False
-        arrays = {x for n in step.nodes for x in self._arrays(n)} | set(self._arrays(node))
-        return self._room(arrays - step.results - set(node.outputs), step)
+        loads = (step.loads | self._loads(node)) - step.results - set(node.outputs)
+        stored = 1 + len(step.results & self.outputs)
+        return (len(loads) + stored) * (16 + 8 * len(step.pattern)) <= ARGUMENT_BYTES
 
-    def _room(self, arrays: set[Variable], step: Step) -> bool:
-        """Whether a kernel takes so many arrays as arguments; some of its results may have to be stored."""
-        stored = 1 + sum(x in self.outputs for x in step.results)
-        return (len(arrays) + stored) * (16 + 8 * len(step.pattern)) <= ARGUMENT_BYTES
+    def _loads(self, node: Apply) -> set[Variable]:
+        """What a kernel would have to load for this node by itself."""
+        return {x for x in node.read if x not in self.known and value_of(x) is None}
 
-    def _arrays(self, node: Apply) -> list[Variable]:
-        """What a kernel would have to load for this node."""
-        return [x for x in node.read if x not in self.known and value_of(x) is None]
+    def _take(self, step: Step, node: Apply) -> None:
+        """Let a step compute a node that feeds those in it."""
+        step.nodes.append(node)
+        step.results.update(node.outputs)
+        step.loads |= self._loads(node)
 
     def _reaches(self, start: Step, goal: Step) -> bool:
         """Whether `goal` depends on `start`; yes where finding out takes too long."""
@@ -174,15 +179,9 @@ class Fusion:
             step = stack.pop()
             if step is goal or len(seen) > FAR:
                 return True
-            for node in step.nodes:
-                if len(self.steps_of[node]) > 1:
-                    continue  # computed again in each of them, and read by nobody else
-                for x in node.outputs:
-                    for consumer in self.consumers[x]:
-                        for after in self.steps_of[consumer]:
-                            if after not in seen:
-                                seen.add(after)
-                                stack.append(after)
+            new = step.after - seen
+            seen |= new
+            stack += new
         return False
 
     # steps among each other

@@ -13,14 +13,14 @@ for (int l = 0; l < ${lanes}; l++) {
             }
 </%def>\
 % for name, lanes, space in (("a", spec.rows, "local"), ("b", spec.columns, spec.b_space)):
-static void panel_${name}(${space} ${spec.real} *restrict to, global const ${spec.row(name).storage} *restrict from,
+static void panel_${name}(${space} ${spec.real} *to, global const ${spec.row(name).storage} *from,
                     const idx count, const idx depth, const idx step, const idx step_k)
 {
     idx first = 0;
 % if spec.planes == 1 and name == "b":
     // four panels at once: what is read together lies together
     for (; step == 1 && first + ${4 * lanes} <= count; first += ${4 * lanes}, to += ${4 * lanes} * depth) {
-        global const ${spec.row(name).storage} *restrict x = from + first;
+        global const ${spec.row(name).storage} *x = from + first;
         for (idx k = 0; k < depth; k++, x += step_k)
             for (int p = 0; p < 4; p++)
                 for (int l = 0; l < ${lanes}; l++)
@@ -29,7 +29,7 @@ static void panel_${name}(${space} ${spec.real} *restrict to, global const ${spe
 % endif
     for (; first < count; first += ${lanes}) {
         const int live = (int)min((idx)${lanes}, count - first);
-        global const ${spec.row(name).storage} *restrict x = from + first * step;
+        global const ${spec.row(name).storage} *x = from + first * step;
         if (live == ${lanes} && step == 1)
             for (idx k = 0; k < depth; k++, x += step_k, to += ${lanes * spec.planes})
             ${step(name, lanes, "x[l]", False)}

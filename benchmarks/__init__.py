@@ -1,0 +1,1 @@
+"""Measurements of clarray beside its peers: `python -m benchmarks`."""

@@ -1,0 +1,67 @@
+"""`python -m benchmarks [--device D] [--peers] [--json FILE] [--plot FILE] [case ...]`"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+
+from clarray.device.current import context_for, use
+from clarray.errors import ClarrayError
+
+from . import cases  # noqa: F401  the rows add themselves
+from .harness import CASES, Bench, Case, table
+from .harness import as_json as everything
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("cases", nargs="*", metavar="case", help="words from chapters or names of cases; all if none")
+    parser.add_argument("--device", help="as for clarray: opencl0:0, gpu, pocl")
+    parser.add_argument("--peers", action="store_true", help="time torch, JAX, numexpr, pyopencl.array where installed")
+    parser.add_argument("--json", metavar="FILE", help="write all that was measured")
+    parser.add_argument("--plot", metavar="FILE", help="draw it (needs matplotlib)")
+    parser.add_argument("--list", action="store_true", help="name the cases")
+    args = parser.parse_args(arguments)
+    chosen = select(args.cases)
+    if args.list or not chosen:
+        print("\n".join(f"{c.chapter}: {c.name}" for c in chosen or CASES))
+        return 0 if chosen else 2
+    try:
+        if args.device:
+            use(args.device)
+        context = context_for()
+    except ClarrayError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    bench = Bench(context, args.peers)
+    results = []
+    for number, row in enumerate(chosen, 1):
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K[{number}/{len(chosen)}] {row.name}", end="", file=sys.stderr, flush=True)
+        results.append(bench.run(row))
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    version = context.device.cl.platform.version.split(maxsplit=2)
+    print(table(results, f"{version[-1].split(',')[0].split('  ')[0]} {context.device.name}"))
+    if args.json:
+        with open(args.json, "w") as file:
+            json.dump(everything(results, context), file, indent=1, ensure_ascii=False)
+            file.write("\n")
+    if args.plot:
+        from .plot import draw
+
+        draw(results, context.device.hardware, args.plot)
+    return 0
+
+
+def select(words: Sequence[str]) -> list[Case]:
+    """The cases whose chapter or name has one of the words."""
+    if not words:
+        return list(CASES)
+    return [c for c in CASES if any(w.lower() in f"{c.chapter} {c.name}".lower() for w in words)]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

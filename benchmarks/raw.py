@@ -1,0 +1,119 @@
+"""Kernels written by hand, as a programmer would who knows the device: what clarray's are held against.
+
+Each is tried in several geometries, and the fastest is taken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyopencl as cl
+
+from clarray.device.context import Context
+
+ELEMENTS = 1 << 24
+
+SOURCE = """
+kernel void add_items(
+    global const float *restrict a, global const float *restrict b, global float *restrict o, const long n)
+{
+    for (long i = get_global_id(0); i < n; i += get_global_size(0))
+        o[i] = a[i] + b[i];
+}
+kernel void add_chunks(
+    global const float *restrict a, global const float *restrict b, global float *restrict o, const long n)
+{
+    const long chunk = (n + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, n);
+    for (long i = first; i < last; i++)
+        o[i] = a[i] + b[i];
+}
+kernel void add_vectors(
+    global const float8 *restrict a, global const float8 *restrict b, global float8 *restrict o, const long n)
+{
+    const long m = n / 8, chunk = (m + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, m);
+    for (long i = first; i < last; i++)
+        o[i] = a[i] + b[i];
+}
+kernel void copy_items(global const float *restrict a, global float *restrict o, const long n)
+{
+    for (long i = get_global_id(0); i < n; i += get_global_size(0))
+        o[i] = a[i];
+}
+kernel void copy_chunks(global const float *restrict a, global float *restrict o, const long n)
+{
+    const long chunk = (n + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, n);
+    for (long i = first; i < last; i++)
+        o[i] = a[i];
+}
+kernel void copy_vectors(global const float8 *restrict a, global float8 *restrict o, const long n)
+{
+    const long m = n / 8, chunk = (m + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, m);
+    for (long i = first; i < last; i++)
+        o[i] = a[i];
+}
+"""
+
+
+class Raw:
+    """The kernels above on one device."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.program = cl.Program(context.cl, SOURCE).build()
+        self.units = context.traits.compute_units
+        self.most = context.traits.max_work_group
+
+    def geometries(self, name: str) -> Iterator[tuple[str, tuple[int], tuple[int] | None]]:
+        """(kernel, global size, local size) worth trying."""
+        for local in (64, 256, 1024, 4096):
+            if local <= self.most:
+                yield f"{name}_items", (ELEMENTS,), (local,)
+                yield f"{name}_items", (self.units * local * 16,), (local,)
+        for items in (self.units, 4 * self.units, 32 * self.units):
+            yield f"{name}_chunks", (items,), (1,)
+            yield f"{name}_vectors", (items,), (1,)
+
+    def best(self, name: str, *buffers: Any) -> Callable[[], None]:
+        """The fastest way to run a kernel over these buffers; the function waits for it."""
+        ways = []
+        for kernel_name, size, group in self.geometries(name):
+            work = self.runner(kernel_name, size, group, *buffers)
+            work()
+            took = []
+            for _ in range(5):
+                began = time.perf_counter()
+                work()
+                took.append(time.perf_counter() - began)
+            ways.append((sorted(took)[1], work))
+        return min(ways, key=lambda way: way[0])[1]
+
+    def runner(self, name: str, size: tuple[int], group: tuple[int] | None, *buffers: Any) -> Callable[[], None]:
+        """A launch and a wait."""
+        kernel, queue = cl.Kernel(self.program, name), self.context.queue
+        kernel.set_args(*buffers, np.int64(ELEMENTS))
+
+        def work() -> None:
+            cl.enqueue_nd_range_kernel(queue, kernel, size, group)
+            queue.finish()
+
+        return work
+
+    def buffer(self, data: np.ndarray[Any, Any] | None = None) -> Any:
+        """Device memory of its own with these contents, or ones."""
+        data = np.ones(ELEMENTS, np.float32) if data is None else data
+        return cl.Buffer(self.context.cl, cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR, hostbuf=data)
+
+    def best_add(self) -> Callable[[], None]:
+        """o = a + b of 16M floats."""
+        return self.best("add", self.buffer(), self.buffer(), self.buffer())
+
+    def best_copy(self) -> tuple[Callable[[], None], int]:
+        """o = a of 16M floats, and the bytes it reads and writes."""
+        return self.best("copy", self.buffer(), self.buffer()), 2 * 4 * ELEMENTS
