@@ -37,12 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     bench = Bench(context, args.peers)
     results = []
+    start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
     for number, row in enumerate(chosen, 1):
-        if sys.stderr.isatty():
-            print(f"\r\x1b[K[{number}/{len(chosen)}] {row.name}", end="", file=sys.stderr, flush=True)
+        print(f"{start}[{number}/{len(chosen)}] {row.name}", end=end, file=sys.stderr, flush=True)
         results.append(bench.run(row))
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    print(start, end="", file=sys.stderr)
     version = context.device.cl.platform.version.split(maxsplit=2)
     print(table(results, f"{version[-1].split(',')[0].split('  ')[0]} {context.device.name}"))
     if args.json:

@@ -29,9 +29,9 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "erf": special.erf,
     "erfc": special.erfc,
-    "special_erfinv": special.erfinv,
+    "special_erfinv": lambda x: np.copysign(special.erfinv(x), x),  # SciPy drops the sign of zero
     "special_expit": special.expit,
-    "tgamma": special.gamma,
+    "tgamma": lambda x: np.where(x == -np.inf, np.nan, special.gamma(x)),
     "lgamma": lambda x: np.where(x == -np.inf, np.inf, special.gammaln(x)),
 }
 BINARY = ("pow", "atan2", "hypot")
@@ -126,11 +126,8 @@ def main() -> int:
         limit = 8 if name in ("tgamma", "lgamma") else 4
         failed += worst > limit or wrong > 0
         specials = f"; {wrong} specials wrong, of {example!r}" if wrong else ""
-        seconds = time.perf_counter() - begun
-        print(
-            f"{name:16s} {worst:6.2f} ulp at {at!r:26} {100 * right:6.2f} % correctly rounded{specials} ({seconds:.0f} s)",
-            flush=True,
-        )
+        found = f"{name:16s} {worst:6.2f} ulp at {at!r:26} {100 * right:6.2f} % correctly rounded{specials}"
+        print(f"{found} ({time.perf_counter() - begun:.0f} s)", flush=True)
     return failed > 0
 
 

@@ -8,8 +8,6 @@ make up for the rounding of earlier ones. References are evaluated with mpmath i
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,8 +67,8 @@ FITS = (
     Fit("EXP2", "(2^r - 1) / r", lambda r: mp.expm1(r * LN2) / r, -0.5, 0.5, 5, lambda r: r / 2**r),
     Fit("EXP10", "(10^r - 1) / r", lambda r: mp.expm1(r * mp.log(10)) / r, -mp.log10(2) / 2, mp.log10(2) / 2, 5,
         lambda r: r / mp.power(10, r)),
-    Fit("LOG", "(log(1 + f) - f + f^2/2) / f^3", lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, 1 / ROOT2 - 1, ROOT2 - 1, 7,
-        lambda f: f**3 / mp.log1p(f)),
+    Fit("LOG", "(log(1 + f) - f + f^2/2) / f^3", lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3,
+        1 / ROOT2 - 1, ROOT2 - 1, 7, lambda f: f**3 / mp.log1p(f)),
     Fit("LOG2_RATIO", "(log2((1 + s) / (1 - s)) - 2 s / ln 2) / s^3 in s^2",
         lambda s: (2 * mp.atanh(s) - 2 * s) / LN2 / s**3, 0, (ROOT2 - 1) / (ROOT2 + 1), 3,
         lambda s: s**3 / mp.atanh(s), squared),
@@ -166,7 +164,7 @@ def solve(fit: Fit) -> tuple[list[float], float]:
 
 def main() -> None:
     lines = [
-        '"""Constants of the inline math functions, written by `benchmarks/fit_math.py`; of polynomials the constant term first."""',
+        '"""Constants of the inline math functions, written by `benchmarks/fit_math.py`; constant terms come first."""',
         "",
         "# fmt: off",
     ]
@@ -186,7 +184,11 @@ def main() -> None:
         lines += ["", f"# {what}", f"{name} = {tuple(parts) if len(parts) > 1 else parts[0]!r}"]
     bits = int(mp.floor(2 / mp.pi * mp.mpf(2) ** (32 * TWO_OVER_PI_WORDS - TWO_OVER_PI_ZEROS)))
     words = [bits >> 32 * k & 0xFFFFFFFF for k in reversed(range(TWO_OVER_PI_WORDS))]
-    lines += ["", f"# {TWO_OVER_PI_ZEROS} zeros and the bits of 2 / pi", f"TWO_OVER_PI = ({', '.join(map(hex, words))})"]
+    lines += [
+        "",
+        f"# {TWO_OVER_PI_ZEROS} zeros and the bits of 2 / pi",
+        f"TWO_OVER_PI = ({', '.join(map(hex, words))})",
+    ]
     TARGET.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

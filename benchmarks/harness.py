@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from clarray.device.context import Context
+from clarray.errors import ClarrayError
 
 OURS, NUMPY, COPY = "ours", "NumPy", "copy"
 BATCH = 0.01  # seconds that one batch takes at least
@@ -142,14 +143,15 @@ class Bench:
         gc.collect()
         try:
             work = dict(row.prepare(self))
-        except Skip as reason:
-            return Result(row, skipped=str(reason))
+        except (Skip, ClarrayError) as reason:
+            return Result(row, skipped=str(reason).split("\n")[0])
         given = {name: Timing(tuple(w)) for name, w in work.items() if not callable(w)}
         timed = {name: w for name, w in work.items() if callable(w)}
         copied = 0
         if row.nbytes:
             timed[COPY], copied = self.copy
-        return Result(row, {**given, **take_turns(timed, self.context.synchronize)}, copied)
+        taken = take_turns(timed, self.context.synchronize) if timed else {}
+        return Result(row, {**given, **taken}, copied)
 
 
 def take_turns(work: Mapping[str, Work], settle: Work) -> dict[str, Timing]:

@@ -99,7 +99,7 @@ class Raw:
         kernel, queue = cl.Kernel(self.program, name), self.context.queue
         kernel.set_args(*buffers, np.int64(ELEMENTS))
 
-        def work() -> None:
+        def work(kept: Any = buffers) -> None:  # a kernel does not keep its arguments alive
             cl.enqueue_nd_range_kernel(queue, kernel, size, group)
             queue.finish()
 

@@ -7,6 +7,51 @@
     batch = range(spec.batch_rank)
     o0 = spec.operands[0]
 %>\
+<%def name="step(name, lanes, source, live)">\
+for (int l = 0; l < ${lanes}; l++) {
+% if spec.planes == 2:
+                const ${spec.ctype} value = ${spec.value(name, source)};
+                to[l] = ${f"l < live ? value.x : 0" if live else "value.x"};
+                to[${lanes} + l] = ${f"l < live ? value.y : 0" if live else "value.y"};
+% else:
+                to[l] = ${f"l < live ? {spec.value(name, source)} : 0" if live else spec.value(name, source)};
+% endif
+            }
+</%def>\
+// Packs a block as panels, each so many lanes (rows of a, columns of b) side by side for every step of k; the last
+// panel is filled up with zeros. A complex step is its real parts, then its imaginary ones.
+% for name, across, space in (("a", spec.rows, "local"), ("b", spec.columns, spec.b_space)):
+static void panel_${name}(${space} ${spec.real} *to, global const ${spec.row(name).storage} *from,
+                    const idx count, const idx depth, const idx step, const idx step_k)
+{
+    idx first = 0;
+% if spec.planes == 1 and name == "b":
+    // four panels at once: what is read together lies together
+    for (; step == 1 && first + ${4 * across} <= count; first += ${4 * across}, to += ${4 * across} * depth) {
+        global const ${spec.row(name).storage} *x = from + first;
+        for (idx k = 0; k < depth; k++, x += step_k)
+            for (int p = 0; p < 4; p++)
+                for (int l = 0; l < ${across}; l++)
+                    to[(p * depth + k) * ${across} + l] = ${spec.value(name, f"x[p * {across} + l]")};
+    }
+% endif
+    for (; first < count; first += ${across}) {
+        const int live = (int)min((idx)${across}, count - first);
+        global const ${spec.row(name).storage} *x = from + first * step;
+        if (live == ${across} && step == 1)
+            for (idx k = 0; k < depth; k++, x += step_k, to += ${across * spec.planes})
+            ${step(name, across, "x[l]", False)}
+        else if (live == ${across})
+            for (idx k = 0; k < depth; k++, x += step_k, to += ${across * spec.planes})
+            ${step(name, across, "x[l * step]", False)}
+        else
+            for (idx k = 0; k < depth; k++, x += step_k, to += ${across * spec.planes})
+            ${step(name, across, "x[min(l, live - 1) * step]", True)}
+    }
+}
+
+% endfor
+
 typedef ${spec.real}${lanes} vector __attribute__((aligned(${spec.alignment})));
 
 % if spec.b_packed:

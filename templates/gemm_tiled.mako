@@ -9,9 +9,9 @@
 <%def name="load(name, lanes_fast, step)">\
         for (int e = item; e < ${side * depth}; e += 256) {
 % if lanes_fast:
-            const int l = e % ${side}, k = e / ${side};
+            const int k = e / ${side}, l = e - k * ${side};
 % else:
-            const int l = e / ${depth}, k = e % ${depth};
+            const int l = e / ${depth}, k = e - l * ${depth};
 % endif
             const bool inside = l < live_${step} && start_k + k < depth;
             ${name}_tile[k * ${side + pad} + l] = ${spec.zero};
@@ -44,7 +44,7 @@ void kernel_main(
 )
 {
     local ${spec.ctype} a_tile[${depth * (side + pad)}], b_tile[${depth * (side + pad)}];
-    const int item = get_local_id(0), column = item % 16, line = item / 16;
+    const int item = get_local_id(0), line = item / 16, column = item - line * 16;
     const idx tiles_n = (n + ${side - 1}) / ${side}, tiles_m = (m + ${side - 1}) / ${side};
     const idx task = get_group_id(0), strip = task / tiles_n, matrix = strip / tiles_m;
     const idx start_n = (task - strip * tiles_n) * ${side}, start_m = (strip - matrix * tiles_m) * ${side};

@@ -325,8 +325,11 @@ class GpuArray(ArrayOperators):
 
     def squeeze(self, axis: Any = None) -> GpuArray:
         """A view without axes of one element: all of them, or those named."""
-        axes = [k for k, n in enumerate(self.shape) if n == 1] if axis is None else (
-            [normalize_axis(a, self.ndim, "squeeze") for a in (axis if isinstance(axis, Sequence) else (axis,))])  # fmt: skip
+        if axis is None:
+            axes = [k for k, n in enumerate(self.shape) if n == 1]
+        else:
+            named = axis if isinstance(axis, Sequence) else (axis,)
+            axes = [normalize_axis(a, self.ndim, "squeeze") for a in named]
         for a in axes:
             if self.shape[a] != 1:
                 raise ValueError(f"squeeze(): axis {a} has {self.shape[a]} elements, not one")

@@ -1,4 +1,4 @@
-"""Constants of the inline math functions, written by `benchmarks/fit_math.py`; of polynomials the constant term first."""
+"""Constants of the inline math functions, written by `benchmarks/fit_math.py`; constant terms come first."""
 
 # fmt: off
 

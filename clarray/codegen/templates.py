@@ -73,7 +73,7 @@ class Templates:
                 self._collect(printed, spec, inline, (*chain, library), found)
                 found[library] = printed
 
-    def _print(self, name: str, spec: Any, inline: frozenset[str]) -> str:
+    def _print(self, name: str, spec: Any, inline: frozenset[str] = frozenset()) -> str:
         """One template printed, alone."""
         if not (self.folder / f"{name}.mako").is_file():
             known = ", ".join(sorted(p.relative_to(self.folder).with_suffix("").as_posix() for p in self._files()))

@@ -11,7 +11,7 @@ from clarray.config import config
 
 from .variable import Variable
 
-SCALARS = (bool, int, float, complex)
+HostArray = np.ndarray[Any, Any]
 
 
 class In:
@@ -42,7 +42,7 @@ class In:
         if borrow is None:
             borrow = mutable
         if mutable and not borrow:
-            raise AssertionError(f"In({variable}): mutable=True overwrites the argument's memory and so needs borrow=True")
+            raise AssertionError(f"In({variable}): mutable=True overwrites the argument and so needs borrow=True")
         self.variable = variable
         self.name = name if name is not None or not autoname else variable.name
         self.value = value
@@ -74,13 +74,14 @@ def filtered(value: Any, x: Variable, strict: bool, allow_downcast: bool | None,
         raise TypeError(f"{where}: a variable came, {value}; a function takes values. To replace a variable use givens")
     if value is None:
         raise TypeError(f"{where}: None came, and an array of type {x.type} is expected")
-    result = _filter_array(value, x, strict, allow_downcast, where) if isinstance(value, GpuArray) else (
-        _filter_host(value, x, strict, allow_downcast, where))  # fmt: skip
+    choose: Any = _filter_array if isinstance(value, GpuArray) else _filter_host
+    result = choose(value, x, strict, allow_downcast, where)
     if result.ndim != x.ndim:
-        raise TypeError(f"{where}: wrong number of dimensions: expected {x.ndim}, got {result.ndim} with shape {result.shape}")
+        came = f"got {result.ndim} with shape {result.shape}"
+        raise TypeError(f"{where}: wrong number of dimensions: expected {x.ndim}, {came}")
     for axis, (n, b) in enumerate(zip(result.shape, x.broadcastable, strict=True)):
         if b and n != 1:
-            raise TypeError(f"{where}: axis {axis} is broadcastable and has to have one element; shape {result.shape} came")
+            raise TypeError(f"{where}: axis {axis} is broadcastable, one element long; shape {result.shape} came")
     return result
 
 
@@ -93,7 +94,7 @@ def _filter_array(value: GpuArray, x: Variable, strict: bool, allow_downcast: bo
     raise _lossy(where, value.dtype.name, x, strict)
 
 
-def _filter_host(value: Any, x: Variable, strict: bool, allow_downcast: bool | None, where: str) -> np.ndarray[Any, Any]:
+def _filter_host(value: Any, x: Variable, strict: bool, allow_downcast: bool | None, where: str) -> HostArray:
     wanted = x.aval.dtype
     if isinstance(value, np.ndarray) and value.dtype == wanted:
         return value
@@ -110,23 +111,22 @@ def _filter_host(value: Any, x: Variable, strict: bool, allow_downcast: bool | N
         return host.astype(wanted, copy=False)
     if allow_downcast is None and isinstance(value, float) and wanted.name == config.floatX:
         return host.astype(wanted)
-    typed = isinstance(value, np.ndarray | np.generic)
-    if (not typed or host.dtype.kind in "iu") and (host.dtype.kind in "biu" or wanted.kind in "fc"):
-        with np.errstate(all="ignore"):
-            converted = host.astype(wanted)
-            back = converted.astype(host.dtype)
-        # compared both ways: a large integer may come back wrapped, yet equal as a float
-        if converted.dtype.kind == "f" and host.dtype.kind in "iu":
-            exact = bool(np.all(np.isfinite(converted))) and np.array_equal(_as_ints(converted), host.astype(object))
-        else:
-            exact = np.array_equal(back, host, equal_nan=host.dtype.kind in "fc") and np.array_equal(converted, host, equal_nan=host.dtype.kind in "fc")
-        if exact:
-            return converted
+    named = isinstance(value, np.ndarray | np.generic) and host.dtype.kind not in "biu"  # its dtype was chosen
+    if not named and (host.dtype.kind in "biu" or wanted.kind in "fc") and _is_exact(host, wanted):
+        return host.astype(wanted)
     raise _lossy(where, host.dtype.name, x, strict)
 
 
-def _as_ints(x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.array([int(v) for v in x.reshape(-1)], object).reshape(x.shape)
+def _is_exact(host: HostArray, wanted: np.dtype[Any]) -> bool:
+    """Whether every element is the same number in another dtype."""
+    with np.errstate(all="ignore"):
+        converted = host.astype(wanted)
+    if host.dtype.kind in "fc":
+        return np.array_equal(converted.astype(host.dtype), host, equal_nan=True)
+    if wanted.kind in "fc" and not np.isfinite(converted).all():
+        return False
+    numbers = converted.real if wanted.kind == "c" else converted
+    return all(int(a) == int(b) for a, b in zip(numbers.flat, host.flat, strict=True))  # as Python's integers
 
 
 def _lossy(where: str, dtype: str, x: Variable, strict: bool) -> TypeError:

@@ -10,7 +10,8 @@ import numpy as np
 from clarray.core import movement
 from clarray.core.op import Op
 
-from .variable import Variable, constant
+from .building import constant
+from .variable import Variable
 
 
 class Barrier(Op):
@@ -31,12 +32,12 @@ class Barrier(Op):
 
 def zeros_like(x: Variable) -> Variable:
     """Zeros in x's shape and dtype."""
-    return movement.broadcast_like(constant(np.zeros((), x.aval.dtype)), x)  # type: ignore[no-any-return]
+    return movement.broadcast_like(constant(np.zeros((), x.aval.dtype)), x)
 
 
 def ones_like(x: Variable) -> Variable:
     """Ones in x's shape and dtype."""
-    return movement.broadcast_like(constant(np.ones((), x.aval.dtype)), x)  # type: ignore[no-any-return]
+    return movement.broadcast_like(constant(np.ones((), x.aval.dtype)), x)
 
 
 disconnected_grad = Barrier("disconnected_grad", "x; no gradient passes, and none is said to be there", lambda g: None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,16 @@ from clarray.device.current import context_for
 from clarray.device.fallback import host_work
 
 from .arguments import In, Out, filtered
+from .binder import Binder
+from .building import as_variable, user_line
 from .compiled import Maker, outline
 from .places import HOST, is_transfer, moves
+from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewrites import COMPILED, UNCHANGED, rebuilt
-from .schedule import Binder, Schedule, Tape
-from .shared import Container, SharedVariable
-from .variable import Constant, Variable, as_variable, user_line
+from .schedule import Schedule
+from .shared import Container, SharedVariable, uploaded
+from .tape import Tape
+from .variable import Constant, Variable
 from .walk import leaves, toposort
 
 TAPES = 256  # bound signatures that a function keeps
@@ -61,19 +66,19 @@ def function(
     """
     if not isinstance(inputs, list | tuple):
         raise TypeError(f"function(): inputs is a list of variables, {type(inputs).__name__} came; write [x]")
-    specs = [_as_in(x, allow_input_downcast) for x in inputs]
-    _check_distinct(specs)
-    keys, outs = _as_outs(outputs)
-    states = _states(specs)
-    named = _pairs(updates, "updates")
+    specs = [as_in(x, allow_input_downcast) for x in inputs]
+    check_distinct(specs)
+    keys, outs = as_outs(outputs)
+    states = states_of(specs)
+    named = pairs(updates, "updates")
     for variable, _ in named:
         if not isinstance(variable, SharedVariable):
             raise TypeError(f"function(): updates are of shared variables, {variable!r} is none")
-    replaced = _givens(givens, [s.variable for s in specs])
-    changes = _updates(named, outs, replaced, no_default_updates)
-    changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}  # type: ignore[misc]
+    replaced = replacements(givens, [s.variable for s in specs])
+    changes = changes_of(named, outs, replaced, no_default_updates)
+    changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}
     return Function(
-        specs, keys, outs, _converted(changes), replaced | {s.variable: v for s, v in states.items()},
+        specs, keys, outs, converted(changes), replaced | {s.variable: v for s, v in states.items()},
         name or _default_name(), _fuses(mode), on_unused_input or "raise",
         single=outputs is not None and not isinstance(outputs, list | tuple | dict),
         nothing=outputs is None, profile=profile,
@@ -104,8 +109,10 @@ class Function:
             "specs": specs, "keys": keys, "outs": outs, "updates": updates, "replaced": replaced, "fuse": fuse,
             "on_unused": on_unused, "single": single, "nothing": nothing,
         }  # fmt: skip
-        self._specs = [s for s in specs if s.variable not in replaced or not isinstance(replaced[s.variable], SharedVariable)]
-        self._states = {s: replaced[s.variable] for s in specs if s not in self._specs}
+        self._states: dict[In, SharedVariable] = {
+            s: x for s in specs if isinstance(x := replaced.get(s.variable), SharedVariable)
+        }
+        self._specs = [s for s in specs if s not in self._states]
         self._keys, self._single, self._nothing = keys, single, nothing
         wanted = [_stripped(out.variable) for out in outs]
         self._kinds = [_kind(out.variable) for out in outs]
@@ -144,7 +151,7 @@ class Function:
         """Run; returns one result, a list, or a dict, as the function was made."""
         subset = named.pop("output_subset", None) if named else None
         if named or len(args) != self._arity:
-            args = self._ordered(args, named)
+            args = tuple(self._ordered(args, named))
         tape = None
         if self._plain:
             key: list[Any] = []
@@ -165,7 +172,8 @@ class Function:
             tape, blocks = self._prepared(args)
         elif tape is not self._last:
             self._last = tape
-            self._tapes.move_to_end(tuple(key))
+            with suppress(KeyError):  # another thread may just have let it go
+                self._tapes.move_to_end(tuple(key))
         slots = tape.run(blocks)
         results: list[Any] = []
         for on_device, (slot, layout, offset) in zip(self._on_device, tape.results):
@@ -206,7 +214,8 @@ class Function:
                 layouts.append(None)
                 offsets.append(0)
                 continue
-            array = value if isinstance(value, GpuArray) else _uploaded(value, self._schedule.where.get(x) or home)
+            place = self._schedule.where.get(x) or home
+            array = value if isinstance(value, GpuArray) else uploaded(np.asarray(value), place)
             key += (array.layout, array.offset)
             if k < self._arity:
                 key.append(array.block.context)
@@ -224,7 +233,7 @@ class Function:
         return tape, blocks
 
     def _choose_home(self, args: Sequence[Any]) -> Context:
-        """Where the arguments that no operation ties to a place are, else where the rest is, else the default device."""
+        """Where the arguments are that no operation ties to a place, else where the rest is, else the default."""
         for k in self._free:
             if isinstance(args[k], GpuArray):
                 return args[k].context
@@ -255,11 +264,11 @@ class Function:
             matches = [k for k, s in enumerate(self._specs) if s.name == name]
             state = next((s for s in self._states if s.name == name), None)
             if state is not None:
-                self._states[state].set_value(value)  # type: ignore[attr-defined]
+                self._states[state].set_value(value)
                 continue
             if len(matches) != 1:
-                names = ", ".join(s.name or "(unnamed)" for s in self._specs)
-                raise TypeError(f"function {self.name} has {len(matches) or 'no'} input named {name!r}; it has {names or 'none'}")
+                names = ", ".join(s.name or "(unnamed)" for s in self._specs) or "none"
+                raise TypeError(f"function {self.name} has {len(matches) or 'no'} input named {name!r}; it has {names}")
             if values[matches[0]] is not _MISSING:
                 raise TypeError(f"function {self.name}: input {name!r} came twice")
             values[matches[0]] = value
@@ -314,27 +323,24 @@ class Function:
     ) -> Function:
         """Another function of the same graph, over other shared variables for those in `swap`, or without updates."""
         recipe = {**self._recipe, "on_unused": "ignore"}
-        swapped = dict(swap or {})
+        swapped: dict[Variable, SharedVariable] = dict((swap or {}).items())
         own = self.get_shared()
         for old, new in swapped.items():
             if old not in own:
                 raise ValueError(f"copy(): {old} is not a shared variable of function {self.name}")
             if not isinstance(new, SharedVariable) or new.type != old.type:
                 raise TypeError(f"copy(): {new} cannot take the place of {old}, which is {old.type}")
-        states = {s: v.clone() for s, v in self._states.items()}  # type: ignore[attr-defined]
-        for spec, state in states.items():
-            state.container = Container(self._states[spec].get_value(True, True).copy(), state.container.context)  # type: ignore[attr-defined]
-            swapped[self._states[spec]] = state  # type: ignore[index]
+        for state in self._states.values():  # the copy has states of its own
+            swapped[state] = fresh = state.clone()
+            fresh.container = Container(state.get_value(return_internal_type=True), state.container.context)
         if delete_updates:
             recipe["updates"] = {}
-        elif swapped:
+        else:
             recipe["updates"] = {swapped.get(s, s): v for s, v in recipe["updates"].items()}
-        if swapped:
-            kept = {x: swapped.get(v, v) for x, v in recipe["replaced"].items()}  # type: ignore[call-overload]
-            recipe["replaced"] = {**kept, **{o: n for o, n in swapped.items() if o not in kept}}
-            outer = [*recipe["replaced"].values()]
-            fresh = rebuilt(outer, swapped, phases=())
-            recipe["replaced"] = dict(zip(recipe["replaced"], fresh, strict=True))
+        replaced = {x: swapped.get(v, v) for x, v in recipe["replaced"].items()}
+        recipe["replaced"] = replaced | {old: new for old, new in swapped.items() if old not in replaced}
+        values = rebuilt(list(recipe["replaced"].values()), dict(swapped), phases=())
+        recipe["replaced"] = dict(zip(recipe["replaced"], values, strict=True))
         return Function(**recipe, name=name or self.name)
 
     __copy__ = copy
@@ -349,9 +355,9 @@ class Function:
     def _find(self, item: Any) -> SharedVariable:
         for spec, state in self._states.items():
             if item is spec.variable or item == spec.name:
-                return state  # type: ignore[return-value]
+                return state
         for x in self.get_shared():
-            if item is x or isinstance(item, str) and item == x.name:
+            if item is x or (isinstance(item, str) and item == x.name):
                 return x
         raise KeyError(f"function {self.name} has no state {item}")
 
@@ -379,189 +385,11 @@ def _downloaded(block: Any, layout: Layout, offset: int) -> np.ndarray[Any, Any]
     return result
 
 
-def _uploaded(value: Any, context: Context) -> GpuArray:
-    layout, offset, block = bytes_between.upload(context, np.asarray(value))
-    return GpuArray(layout, offset, block)
-
-
 def _known_value(value: Any, x: Variable) -> np.ndarray[Any, Any]:
     if isinstance(value, GpuArray):
         host_work(f"reading {x}, whose value a shape or an index depends on,")
         return value.numpy()
     return np.asarray(value)
-
-
-# what `function` is given
-
-
-def _as_in(x: Any, allow_downcast: bool | None) -> In:
-    if isinstance(x, list | tuple) and len(x) == 2 and isinstance(x[0], Variable):
-        x = In(x[0], value=x[1])
-    if isinstance(x, SharedVariable) or isinstance(x, In) and isinstance(x.variable, SharedVariable):
-        raise TypeError(f"function(): the shared variable {x} is not an input, it has a value of its own; use givens to replace it")
-    if isinstance(x, Constant):
-        raise TypeError(f"function(): the constant {x} is not an input")
-    if isinstance(x, Variable):
-        return In(x, allow_downcast=allow_downcast)
-    if not isinstance(x, In):
-        raise TypeError(f"function(): an input is a variable or In, {type(x).__name__} came: {x!r}")
-    if x.allow_downcast is None and allow_downcast is not None:
-        x = In(x.variable, x.name, x.value, x.update, x.mutable, x.strict, allow_downcast, borrow=x.borrow)
-    return x
-
-
-def _check_distinct(specs: Sequence[In]) -> None:
-    seen: set[Variable] = set()
-    for spec in specs:
-        if spec.variable in seen:
-            raise ValueError(f"function(): {spec.variable} is an input twice")
-        seen.add(spec.variable)
-
-
-def _as_outs(outputs: Any) -> tuple[list[str] | None, list[Out]]:
-    """The keys, of a dict, and the outputs as Out."""
-    keys = None
-    if outputs is None:
-        outputs = []
-    elif isinstance(outputs, dict):
-        if not all(isinstance(k, str) for k in outputs):
-            raise TypeError("function(): the keys of a dict of outputs are strings")
-        keys = sorted(outputs)
-        outputs = [outputs[k] for k in keys]
-    elif not isinstance(outputs, list | tuple):
-        outputs = [outputs]
-    outs = []
-    for x in outputs:
-        out = x if isinstance(x, Out) else Out(x)
-        outs.append(Out(_as_output(out.variable), out.borrow))
-    return keys, outs
-
-
-def _as_output(x: Any) -> Variable:
-    try:
-        return as_variable(x)
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"function(): an output is a variable, {type(x).__name__} came: {error}") from None
-
-
-def _pairs(given: Any, what: str) -> list[tuple[Any, Any]]:
-    """A dict, or a list or tuple of pairs, as a list of pairs."""
-    if given is None:
-        return []
-    if isinstance(given, Mapping):
-        return list(given.items())
-    if not isinstance(given, list | tuple):
-        raise TypeError(f"function(): {what} is a dict or a list of pairs, {type(given).__name__} came")
-    if len(given) == 2 and isinstance(given[0], Variable):
-        given = [given]  # one bare pair
-    pairs = []
-    for pair in given:
-        if not isinstance(pair, list | tuple) or len(pair) != 2:
-            raise TypeError(f"function(): {what} is a dict or a list of pairs, {pair!r} is no pair")
-        pairs.append((pair[0], pair[1]))
-    return pairs
-
-
-def _states(specs: Sequence[In]) -> dict[In, SharedVariable]:
-    """The inputs that have an update, as shared variables of the function's own."""
-    states = {}
-    for spec in specs:
-        if spec.update is None:
-            continue
-        if spec.value is None:
-            raise ValueError(f"In({spec.variable}): an input with an update needs a value to begin with")
-        x = spec.variable
-        container = spec.value.container if isinstance(spec.value, SharedVariable) else None
-        if container is None:
-            host = filtered(spec.value, x, spec.strict, spec.allow_downcast, f"the value of In({x})")
-            context = context_for()
-            container = Container(host.copy() if isinstance(host, GpuArray) else _uploaded(host, context), context)
-        states[spec] = SharedVariable(x.type, container, spec.name, spec.strict, spec.allow_downcast)
-    return states
-
-
-def _givens(givens: Any, inputs: Sequence[Variable]) -> dict[Variable, Variable]:
-    """What replaces what; the type has to be the same."""
-    replaced: dict[Variable, Variable] = {}
-    for old, new in _pairs(givens, "givens"):
-        if not isinstance(old, Variable):
-            raise TypeError(f"function(): givens replace variables, {old!r} is none")
-        if old in replaced:
-            raise ValueError(f"function(): givens replace {old} twice")
-        if isinstance(new, Variable):
-            x = new
-        else:
-            plain = not isinstance(new, np.ndarray | np.generic | GpuArray)
-            x = as_variable(np.asarray(new, old.aval.dtype) if plain else new)
-        if x.aval.weak is not None:
-            x = x.astype(old.dtype)
-        if x.aval.dtype != old.aval.dtype or x.ndim != old.ndim:
-            raise TypeError(f"function(): givens cannot replace {old.described()} by {x.described()}: the types differ; cast it")
-        if old in inputs and isinstance(x, Variable) and old in leaves([x]):
-            raise ValueError(f"function(): givens replace {old} by something that depends on it")
-        replaced[old] = x
-    chained = set(replaced)
-    for old, x in replaced.items():
-        if any(v in chained for v in (x, *leaves([x]))) and x is not old:
-            replaced = _substituted(replaced)
-            break
-    return replaced
-
-
-def _substituted(replaced: dict[Variable, Variable]) -> dict[Variable, Variable]:
-    """Replacements applied within replacements, once, as if all were made at the same time."""
-    return dict(zip(replaced, replaced.values(), strict=True))
-
-
-def _updates(
-    named: Sequence[tuple[Any, Any]], outs: Sequence[Out], replaced: Mapping[Variable, Variable], without: Any
-) -> dict[SharedVariable, Variable]:
-    """The updates asked for, and the default ones of the shared variables that take part."""
-    changes: dict[SharedVariable, Any] = {}
-    for x, value in named:
-        if x in changes:
-            raise ValueError(f"function(): the shared variable {x} is updated twice")
-        changes[x] = value
-    if without is True:
-        return changes
-    excluded = set(without) if isinstance(without, list | tuple) else set()
-    todo: list[Any] = [*(o.variable for o in outs), *(as_variable(v) for v in changes.values()), *replaced.values()]
-    while todo:
-        found = [x for x in leaves(todo) if isinstance(x, SharedVariable)]
-        todo = []
-        for x in found:
-            if x.default_update is not None and x not in changes and x not in excluded:
-                changes[x] = x.default_update
-                todo.append(as_variable(x.default_update))
-    return changes
-
-
-def _converted(changes: Mapping[SharedVariable, Any]) -> dict[SharedVariable, Variable]:
-    """New values in the variables' own types, where that loses nothing."""
-    result = {}
-    for x, value in changes.items():
-        if not isinstance(value, Variable) and not isinstance(value, np.ndarray | np.generic | GpuArray):
-            value = np.asarray(value, x.aval.dtype)
-        new = as_variable(value)
-        weak = new.aval.weak is not None
-        if new.aval.dtype != x.aval.dtype:
-            if not (weak or np.can_cast(new.aval.dtype, x.aval.dtype)):
-                raise TypeError(
-                    f"function(): the update of shared variable {x} ({x.type}) is {new.described()}: "
-                    f"{new.dtype} to {x.dtype} would lose precision; cast it with astype({x.dtype!r})"
-                )
-            new = new.astype(x.dtype)
-        if new.ndim != x.ndim:
-            raise TypeError(
-                f"function(): the update of shared variable {x} ({x.type}) is {new.described()}: it has {new.ndim} axes "
-                f"instead of {x.ndim}"
-            )
-        for axis, (a, b) in enumerate(zip(x.broadcastable, new.broadcastable, strict=True)):
-            if a and not b:
-                raise TypeError(f"function(): the update of {x} is not broadcastable along axis {axis}, as {x.type} is; "
-                                f"use T.patternbroadcast")  # fmt: skip
-        result[x] = new
-    return result
 
 
 def _stripped(x: Variable) -> Variable:
@@ -628,6 +456,3 @@ def evaluate(x: Variable, inputs: Mapping[Any, Any], options: dict[str, Any]) ->
     if key not in cache:
         cache[key] = function(given, x, on_unused_input="ignore", name=f"{x}.eval", **options)
     return cache[key](*inputs.values())
-
-
-__all__ = ["Callable", "Function", "In", "Iterable", "Mode", "Out", "function"]

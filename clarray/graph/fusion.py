@@ -34,7 +34,9 @@ STRETCHES = (movement.broadcast_like, movement.broadcast_to)
 class Step:
     """Nodes that run as one: `kind` is elementwise, reduce, view or other."""
 
-    __slots__ = ("after", "body", "depth", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "results", "scalars")
+    __slots__ = (
+        "after", "body", "depth", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "results", "scalars",
+    )  # fmt: skip
 
     def __init__(self, kind: str, node: Apply) -> None:
         self.kind = kind
@@ -77,9 +79,13 @@ class Fusion:
     """The steps of a list of nodes in topological order, of which `known` variables need no step."""
 
     def __init__(
-        self, nodes: Sequence[Apply], outputs: Iterable[Variable], known: set[Variable], where: Mapping[Variable, object],
+        self,
+        nodes: Sequence[Apply],
+        outputs: Iterable[Variable],
+        known: set[Variable],
+        where: Mapping[Variable, object],
         fuse: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.outputs = set(outputs)
         self.known = known
         self.where = where
@@ -128,7 +134,7 @@ class Fusion:
         free = node.op in STRETCHES
         if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
             alone = len(consumers) == 1
-            repeatable = free or is_cheap(node) and all(map(is_stored, node.read))
+            repeatable = free or (is_cheap(node) and all(map(is_stored, node.read)))
             if all(self._fits(node, s, whole=alone or repeatable) for s in consumers) and (alone or repeatable):
                 for step in consumers:
                     self._take(step, node)
@@ -218,12 +224,12 @@ class Fusion:
 
     def _joined(self, steps: Sequence[Step]) -> list[Step]:
         """Elementwise steps of one depth and one shape, joined: none of them depends on another."""
-        groups: dict[object, list[Step]] = defaultdict(list)
+        groups: dict[tuple[int, tuple[bool, ...], object], list[Step]] = defaultdict(list)
         gone: set[Step] = set()
         for step in steps:
             if step.kind == "elementwise":
                 groups[step.depth, step.pattern, self.where.get(step.head.out)].append(step)
-        for (_, pattern, _), group in groups.items():  # type: ignore[misc]
+        for (_, pattern, _), group in groups.items():
             by_input: dict[Variable | None, Step] = {}
             for step in group:
                 shapes: list[Variable | None] = [x for x in self._inputs(step) if x.broadcastable == pattern]
@@ -303,7 +309,7 @@ class Body:
                 number = self.value(node.operands[0], node.out.aval.dtype)
             self.values[node.out] = number
 
-    def value(self, x: Variable, dtype: np.dtype) -> int:  # type: ignore[type-arg]
+    def value(self, x: Variable, dtype: np.dtype) -> int:
         """The number of a variable's value, converted to `dtype`."""
         number = self.values.get(x)
         if number is None:
@@ -313,7 +319,7 @@ class Body:
             number = self.values[x] = self._leaf(x)
         return self.builder.cast(number, dtype)
 
-    def _constant(self, x: Variable, value: object, dtype: np.dtype) -> int:  # type: ignore[type-arg]
+    def _constant(self, x: Variable, value: object, dtype: np.dtype) -> int:
         weak = isinstance(x, Constant) and x.aval.weak is not None
         if weak:
             return self.builder.constant(value, dtype)

@@ -18,9 +18,10 @@ from clarray.core.op import Reduction
 
 from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
 from .barriers import ones_like, zeros_like
+from .building import as_variable, constant
 from .known import count
 from .rewrites import DIFFERENTIATED, rebuilt
-from .variable import Apply, Constant, Variable, as_variable, constant
+from .variable import Apply, Constant, Variable
 from .walk import toposort
 
 REACTIONS = ("raise", "warn", "ignore")
@@ -53,14 +54,16 @@ def grad(
     if disconnected_inputs not in REACTIONS:
         raise ValueError(f"grad(): disconnected_inputs is one of {REACTIONS}, {disconnected_inputs!r} came")
     if return_disconnected.lower() not in ("zero", "none", "disconnected"):
-        raise ValueError(f"grad(): return_disconnected is 'zero', 'None' or 'Disconnected', {return_disconnected!r} came")
+        raise ValueError(
+            f"grad(): return_disconnected is 'zero', 'None' or 'Disconnected', {return_disconnected!r} came"
+        )
     many = isinstance(wrt, list | tuple)
     targets: list[Any] = list(wrt) if many else [wrt]
     for x in targets:
         if not isinstance(x, Variable):
             raise TypeError(f"grad(): wrt is a variable or a list of them, {type(x).__name__} came")
         if x.aval.dtype.kind not in "fc" and x not in (known_grads or ()):
-            raise TypeError(f"grad(): {x.described()} has no derivative, since its dtype is not floating; cast it first")
+            raise TypeError(f"grad(): {x.described()} has no derivative: its dtype is not floating; cast it first")
     seeds = _seeds(cost, known_grads)
     stop = set(consider_constant or ())
     gradients = _walk_back(_stable(seeds, {*targets, *stop}), targets, stop)
@@ -110,7 +113,9 @@ def _stable(seeds: Mapping[Variable, Variable], keep: set[Variable]) -> Mapping[
     return result
 
 
-def _walk_back(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], stop: set[Variable]) -> dict[Variable, Variable]:
+def _walk_back(
+    seeds: Mapping[Variable, Variable], targets: Sequence[Variable], stop: set[Variable]
+) -> dict[Variable, Variable]:
     """The gradient of every variable on the way from `targets` to the seeds."""
     nodes = toposort(seeds, stop)
     wanted = set(targets)
@@ -122,7 +127,7 @@ def _walk_back(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], 
     for node in reversed(nodes):
         out = node.out
         g = gradients.get(out) if out in wanted else gradients.pop(out, None)
-        if g is None or out in stop and out not in seeds:
+        if g is None or (out in stop and out not in seeds):
             continue
         sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and node.reads(k)]
         if not sources:
@@ -176,7 +181,7 @@ def _fitted(g: Variable, x: Variable, node: Apply) -> Variable:
         g = ops.sum(g, axis=tuple(range(extra)))
     shape = x.aval.shape[x.ndim - g.ndim :]
     axes = tuple(k for k, (n, m) in enumerate(zip(g.aval.shape, shape, strict=True)) if m == 1 and n != 1)
-    return ops.sum(g, axis=axes, keepdims=True) if axes else g  # type: ignore[no-any-return]
+    return ops.sum(g, axis=axes, keepdims=True) if axes else g
 
 
 def stretched(g: Variable, x: Variable) -> Variable:
@@ -185,7 +190,7 @@ def stretched(g: Variable, x: Variable) -> Variable:
         g = constant(g.value, dtype=x.dtype) if isinstance(g, Constant) else g.astype(x.dtype)
     if g.ndim == x.ndim and g.broadcastable == x.broadcastable:
         return g
-    return movement.broadcast_like(g, x)  # type: ignore[no-any-return]
+    return movement.broadcast_like(g, x)
 
 
 def _disconnected(x: Variable, cost: Variable | None, reaction: str, wanted: str) -> Any:

@@ -14,7 +14,7 @@ class _ElementwiseOps(type):
     """`isinstance(op, Elemwise)` holds of the table's functions too, which are no subclasses."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        return type.__instancecheck__(cls, instance) or cls is Elemwise and isinstance(instance, Ufunc | Astype)
+        return type.__instancecheck__(cls, instance) or (cls is Elemwise and isinstance(instance, Ufunc | Astype))
 
 
 class CompiledOp:

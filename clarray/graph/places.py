@@ -35,7 +35,7 @@ def transfer(x: Variable, target: Any) -> Variable:
     """x on another device; see `Variable.transfer`."""
     if target is not None and target != HOST and not isinstance(target, Context):
         target = context_for(target)
-    return transfer_op(x, target=target)  # type: ignore[no-any-return]
+    return transfer_op(x, target=target)
 
 
 def is_transfer(x: Variable) -> bool:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterable
 from typing import Any
 
 from .function import Function
-from .variable import Constant, Variable
+from .variable import Variable
 
 INFIX = {
-    "add": ("+", 1), "subtract": ("-", 1), "multiply": ("*", 2), "divide": ("/", 2), "floor_divide": ("//", 2),
-    "remainder": ("%", 2), "pow": ("**", 4), "less": ("<", 0), "less_equal": ("<=", 0), "greater": (">", 0),
-    "greater_equal": (">=", 0), "equal": ("==", 0), "not_equal": ("!=", 0), "matmul": ("\\dot", 2),
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "floor_divide": "//",
+    "remainder": "%", "pow": "**", "less": "<", "less_equal": "<=", "greater": ">",
+    "greater_equal": ">=", "equal": "==", "not_equal": "!=", "matmul": "\\dot",
 }  # fmt: skip
-ATOM = 9
 
 
 def debugprint(
@@ -65,7 +63,7 @@ def _tree(outputs: list[Any], depth: int, print_type: bool, ids: str, stop_on_na
         named = f" '{x.name}'" if x.name else " ''"
         name = str(node.op) if hasattr(node.op, "__str__") and not hasattr(node, "params") else _title(node)
         yield f"{lead}{name}{number}{f' [id {label}]' if label else ''}{named}{typed}"
-        if not new and thing in shown or level == depth - 1 or stop_on_name and x.name and level:
+        if (not new and thing in shown) or level == depth - 1 or (stop_on_name and x.name and level):
             if thing in shown and node.inputs:
                 yield f"{indent}> ..."
             continue
@@ -100,7 +98,7 @@ def pp(x: Any) -> str:
         return ", ".join(map(pp, x._recipe["outs"] and [o.variable for o in x._recipe["outs"]]))
     if not isinstance(x, Variable):
         raise TypeError(f"pp() takes a variable, {type(x).__name__} came")
-    done: dict[Variable, tuple[str, int]] = {}
+    done: dict[Variable, str] = {}
     stack = [x]
     while stack:
         v = stack[-1]
@@ -108,31 +106,28 @@ def pp(x: Any) -> str:
             stack.pop()
             continue
         node = v.owner
-        if node is None or v.name and v is not x:
-            done[v] = (str(v), ATOM)
+        if node is None or (v.name and v is not x):
+            done[v] = str(v)
             continue
         waiting = [i for i in node.inputs if i not in done]
         if waiting:
             stack += waiting
             continue
         done[v] = _formula(node, [done[i] for i in node.inputs])
-    return done[x][0]
+    return done[x]
 
 
-def _formula(node: Any, parts: list[tuple[str, int]]) -> tuple[str, int]:
-    """The text of a node, and how strongly it binds."""
+def _formula(node: Any, parts: list[str]) -> str:
+    """The text of a node."""
     name = node.op.name
     if name in INFIX and len(parts) == 2:
-        sign, strength = INFIX[name]
-        return f"({parts[0][0]} {sign} {parts[1][0]})", ATOM
+        sign = INFIX[name]
+        return f"({parts[0]} {sign} {parts[1]})"
     if name == "negative":
-        return f"(-{parts[0][0]})", ATOM
+        return f"(-{parts[0]})"
     if name == "broadcast_like":
-        return f"fill({parts[1][0]}, {parts[0][0]})", ATOM
+        return f"fill({parts[1]}, {parts[0]})"
     if name == "permute_dims" and list(node.params["axes"]) == list(range(len(node.params["axes"])))[::-1]:
-        return f"{parts[0][0]}.T", ATOM
+        return f"{parts[0]}.T"
     settings = [f"{k}={v}" for k, v in node.params.items() if v is not None and v is not False]
-    return f"{name}({', '.join([p for p, _ in parts] + settings)})", ATOM
-
-
-__all__ = ["Constant", "debugprint", "io", "pp"]
+    return f"{name}({', '.join(parts + settings)})"

@@ -16,12 +16,16 @@ class Rebroadcast(View):
     def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
         for axis, (n, one) in enumerate(zip(x.shape, params["pattern"], strict=True)):
             if one and n != 1:
-                raise ValueError(f"rebroadcast(): axis {axis} is declared broadcastable but has {n} elements: shape {x.shape}")
+                raise ValueError(
+                    f"rebroadcast(): axis {axis} is declared broadcastable but has {n} elements: shape {x.shape}"
+                )
         return x
 
     def shape(self, shapes: Any, params: Mapping[str, Any]) -> tuple[int | None, ...]:
-        kept = [n if n != 1 else None for n in shapes[0]] if None in shapes[0] else list(shapes[0])
-        return tuple(1 if one else n if one is None else m for n, m, one in zip(shapes[0], kept, params["pattern"], strict=True))
+        # while extents are unknown, an axis that is not broadcastable is one of those
+        other = [n if n != 1 else None for n in shapes[0]] if None in shapes[0] else shapes[0]
+        pairs = zip(shapes[0], other, params["pattern"], strict=True)
+        return tuple(1 if one else n if one is None else m for n, m, one in pairs)
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         return (rebroadcast(g, pattern=tuple(n == 1 for n in operands[0].aval.shape)),)
@@ -42,11 +46,11 @@ def unbroadcast(x: Variable, *axes: int) -> Variable:
 
 def _declared(x: Variable, axes: Sequence[int], one: bool) -> Variable:
     named = [a % x.ndim for a in axes]
-    return rebroadcast(x, pattern=tuple(one if a in named else None for a in range(x.ndim)))  # type: ignore[no-any-return]
+    return rebroadcast(x, pattern=tuple(one if a in named else None for a in range(x.ndim)))
 
 
 def patternbroadcast(x: Variable, pattern: Sequence[bool]) -> Variable:
     """x, whose axes are broadcastable exactly as `pattern` says."""
     if len(pattern) != x.ndim:
         raise ValueError(f"patternbroadcast(): {x} has {x.ndim} axes, the pattern {len(pattern)}")
-    return rebroadcast(x, pattern=tuple(map(bool, pattern)))  # type: ignore[no-any-return]
+    return rebroadcast(x, pattern=tuple(map(bool, pattern)))

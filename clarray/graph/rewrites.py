@@ -6,19 +6,19 @@ the graph, from inputs to outputs; equal nodes are merged on the way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from clarray.core import movement, ops
-from clarray.core.movement import View
 from clarray.core.op import Op
 
 from . import known
 from .barriers import Barrier
+from .building import constant
 from .places import moves, transfer_op
-from .variable import Apply, Constant, Hole, Variable, as_variable, constant
+from .variable import Apply, Constant, Variable
 from .walk import toposort
 
 Rule = Callable[[Apply], Variable | None]
@@ -44,8 +44,8 @@ def rewrite(*targets: Any, phase: str = "simplify") -> Callable[[Rule], Rule]:
 class Rebuild:
     """A graph made anew: variables replaced, equal nodes merged, rules applied."""
 
-    def __init__(self, replace: Mapping[Variable, Variable], phases: Sequence[str]) -> None:
-        self.now: dict[Variable, Variable] = dict(replace)
+    def __init__(self, phases: Sequence[str]) -> None:
+        self.now: dict[Variable, Variable] = {}
         self.phases = phases
         self.merged: dict[Any, Sequence[Variable]] = {}
         self.settled: set[Variable] = set()  # results that have been through here
@@ -79,7 +79,7 @@ class Rebuild:
         for target in (node.op, *type(node.op).__mro__):
             for phase, rule in RULES.get(target, ()):
                 found = rule(node) if phase in self.phases else None
-                if found is None or found.aval.dtype != node.out.aval.dtype or found.broadcastable != node.out.broadcastable:
+                if found is None or found.type != node.out.type:
                     continue
                 for new in toposort([found], self.settled):
                     self.add(new)
@@ -90,12 +90,17 @@ class Rebuild:
 def rebuilt(
     outputs: Sequence[Variable],
     replace: Mapping[Variable, Variable] | None = None,
-    stop: Iterable[Variable] = (),
+    stop: Collection[Variable] = (),
     phases: Sequence[str] = COMPILED,
 ) -> list[Variable]:
     """`outputs` in a graph of its own; what is replaced or in `stop` is not looked behind."""
-    made = Rebuild(replace or {}, phases)
-    for node in toposort(outputs, {*stop, *(replace or ())}):
+    replace = replace or {}
+    made = Rebuild(phases)
+    for node in toposort(replace.values(), stop):
+        made.add(node)
+    values = [made.current(x) for x in replace.values()]
+    made.now = dict(zip(replace, values, strict=True))  # what is replaced in outputs is not in the replacements
+    for node in toposort(outputs, {*stop, *replace}):
         made.add(node)
     return [made.current(x) for x in outputs]
 
@@ -208,7 +213,7 @@ def drop_cast_to_same(node: Apply) -> Variable | None:
 def drop_stretch_to_itself(node: Apply) -> Variable | None:
     """broadcast_like(x, x) -> x, and that of two scalars -> the first"""
     x, y = node.inputs
-    return x if x is y or not x.ndim and not y.ndim else None
+    return x if x is y or (not x.ndim and not y.ndim) else None
 
 
 @rewrite(movement.permute_dims)
@@ -221,7 +226,7 @@ def join_permutations(node: Apply) -> Variable | None:
         x, axes = inner.inputs[0], [before[a] for a in axes]
     if axes == list(range(x.ndim)):
         return x
-    return movement.permute_dims(x, axes=tuple(axes)) if x is not node.inputs[0] else None  # type: ignore[no-any-return]
+    return movement.permute_dims(x, axes=tuple(axes)) if x is not node.inputs[0] else None
 
 
 @rewrite(Barrier, phase="compile")
@@ -238,13 +243,5 @@ def cancel_transfers(node: Apply) -> Variable | None:
         return x
     inner = x.owner
     if inner is not None and inner.op is transfer_op:
-        return transfer_op(inner.inputs[0], target=node.params["target"])  # type: ignore[no-any-return]
+        return transfer_op(inner.inputs[0], target=node.params["target"])
     return None
-
-
-def settled(node: Apply, values: Sequence[Any]) -> dict[str, Any]:
-    """A node's parameters with the values of its holes, as ints."""
-    return node.filled([int(np.asarray(v)) for v in values])
-
-
-__all__ = ["Hole", "RULES", "View", "as_variable", "rebuilt", "rewrite", "settled", "value_of"]

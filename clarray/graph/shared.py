@@ -82,7 +82,7 @@ class SharedVariable(Variable):
         elif not (borrow and context.traits.unified) and old.shape == host.shape and _overwritable(old):
             old.write(np.ascontiguousarray(host).reshape(host.shape))
         else:
-            self.container.value = _uploaded(host, context, borrow)
+            self.container.value = uploaded(host, context, borrow)
 
     def zero(self, borrow: bool = False) -> None:
         """Set every element to zero."""
@@ -113,12 +113,13 @@ class SharedVariable(Variable):
         wanted = self.aval.dtype
         if not self.strict and (self.allow_downcast or np.can_cast(host.dtype, wanted)):
             return host.astype(wanted)
-        remedy = "strict=True asks for it exactly" if self.strict else "cast it, or pass allow_downcast=True to shared()"
+        remedy = "strict=True asks for it exactly" if self.strict else "cast it, or give shared() allow_downcast=True"
         raise TypeError(f"shared variable {self} holds {wanted.name}; {host.dtype.name} would lose precision: {remedy}")
 
     def _check(self, dtype: np.dtype[Any], ndim: int, shape: tuple[int, ...]) -> None:
         if dtype != self.aval.dtype or ndim != self.ndim:
-            raise TypeError(f"shared variable {self} holds {self.type}; an array of {dtype.name} with {ndim} dimensions came")
+            came = f"an array of {dtype.name} with {ndim} dimensions came"
+            raise TypeError(f"shared variable {self} holds {self.type}; {came}")
         for axis, (n, b) in enumerate(zip(shape, self.broadcastable, strict=True)):
             if b and n != 1:
                 raise TypeError(f"shared variable {self} is broadcastable along axis {axis}; shape {shape} came")
@@ -139,7 +140,7 @@ def shared(
     value on the host. With `borrow`, memory is shared where that is possible.
     """
     if isinstance(value, Variable):
-        raise TypeError(f"shared() takes a value, not the variable {value}: there is nothing to store before it is computed")
+        raise TypeError(f"shared() takes a value, not the variable {value}, which is not computed yet")
     if name is not None and not isinstance(name, str):
         raise TypeError(f"shared(): the name is a string, {type(name).__name__} came")
     if isinstance(value, GpuArray):
@@ -148,7 +149,7 @@ def shared(
         host = _as_host(value, target)
         context = None if target == "cpu" else context_for(target)
         own = borrow and host is value
-        held = (host if own else host.copy()) if context is None else _uploaded(host, context, own)
+        held = (host if own else host.copy()) if context is None else uploaded(host, context, own)
         container = Container(held, context)
     held = container.value
     pattern = tuple(broadcastable) if broadcastable is not None else (False,) * held.ndim
@@ -172,7 +173,8 @@ def _as_host(value: Any, target: Any) -> np.ndarray[Any, Any]:
         host = np.asarray(value)
         dtypes.row(host.dtype)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"shared() takes a number, a list, an ndarray or a GpuArray; {type(value).__name__} came: {error}") from None
+        came = f"{type(value).__name__} came: {error}"
+        raise TypeError(f"shared() takes a number, a list, an ndarray or a GpuArray; {came}") from None
     if not isinstance(value, np.ndarray | np.generic):
         if host.dtype.kind == "f":
             return host.astype(config.floatX)
@@ -181,7 +183,8 @@ def _as_host(value: Any, target: Any) -> np.ndarray[Any, Any]:
     return host
 
 
-def _uploaded(host: np.ndarray[Any, Any], context: Context, borrow: bool) -> GpuArray:
+def uploaded(host: np.ndarray[Any, Any], context: Context, borrow: bool = False) -> GpuArray:
+    """A host array on a device."""
     layout, offset, block = bytes_between.upload(context, host, borrow=borrow)
     return GpuArray(layout, offset, block)
 

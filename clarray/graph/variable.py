@@ -7,9 +7,7 @@ one more input, whose value has to be known before kernels are made.
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +21,6 @@ from clarray.core.aval import Aval
 from clarray.core.op import Op
 from clarray.core.operators import Operators
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RANKS = ("scalar", "vector", "matrix", "tensor3", "tensor4", "tensor5")
 
 
@@ -56,7 +53,8 @@ class TensorType:
         return Variable(Aval(tuple(1 if b else None for b in self.broadcastable), self.numpy_dtype), name=name)
 
     def __str__(self) -> str:
-        named = {(True, False): "row", (False, True): "col"}.get(self.broadcastable)
+        special: dict[tuple[bool, ...], str] = {(True, False): "row", (False, True): "col"}
+        named = special.get(self.broadcastable)
         if named is None and not any(self.broadcastable) and self.ndim < len(RANKS):
             named = RANKS[self.ndim]
         return f"TensorType({self.dtype}, {named or self.broadcastable})"
@@ -120,7 +118,8 @@ class Apply:
 
     def with_inputs(self, inputs: Sequence[Variable]) -> Apply:
         """The same operation on other variables, whose static types are not looked at again."""
-        return Apply(self.op, inputs, self.operand_count, self.params, [x.aval for x in self.outputs], self.fp64, self.line)
+        avals = [x.aval for x in self.outputs]
+        return Apply(self.op, inputs, self.operand_count, self.params, avals, self.fp64, self.line)
 
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(str, self.inputs))})"
@@ -148,9 +147,9 @@ class Variable(Operators):
         self.index = index
         self.name = name
 
-    @staticmethod
-    def _bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
-        return apply(op, operands, params)
+    _bind: Callable[..., Any]  # set by building.py, as the next two are
+    _item: Callable[[Variable, Any], Variable]
+    _dot: Callable[[Any, Any], Variable]
 
     # what it is
 
@@ -177,12 +176,12 @@ class Variable(Operators):
     @property
     def shape(self) -> Variable:
         """The extents, as an int64 vector."""
-        return Op.registry["shape"](self)  # type: ignore[no-any-return]
+        return Op.registry["shape"](self)
 
     @property
     def size(self) -> Variable:
         """The number of elements, an int64 scalar."""
-        return Op.registry["count"](self, axes=tuple(range(self.ndim)))  # type: ignore[no-any-return]
+        return Op.registry["count"](self, axes=tuple(range(self.ndim)))
 
     @property
     def tag(self) -> SimpleNamespace:
@@ -209,7 +208,7 @@ class Variable(Operators):
     # what it cannot do
 
     def __bool__(self) -> bool:
-        raise TypeError(f"the truth value of variable {self} is not known before a function computes it: use T.switch or ifelse")
+        raise TypeError(f"whether {self} is true is not known before a function computes it: use T.switch or ifelse")
 
     def __len__(self) -> int:
         raise TypeError(f"variable {self} has no length before a function computes it: use {self}.shape[0]")
@@ -218,27 +217,28 @@ class Variable(Operators):
         length = self.aval.shape[0] if self.ndim else None
         if length is None:
             raise TypeError(
-                f"variable {self} of type {self.type} cannot be iterated over: its length is not known before a function "
-                f"computes it; index it, or use scan"
+                f"variable {self} of type {self.type} cannot be iterated over: its length is not known before "
+                f"a function computes it; index it, or use scan"
             )
         return (self[i] for i in range(length))
 
     def __contains__(self, value: Any) -> bool:
-        raise TypeError(f"`in` asks for the elements of variable {self}, which are not computed yet: use T.any(T.eq(x, value))")
+        raise TypeError(f"`in` asks for elements of {self}, which are not computed yet: use T.any(T.eq(x, value))")
 
     # views and conversions
 
-    def astype(self, dtype: Any) -> Variable:
+    def astype(self, dtype: Any, copy: bool = True) -> Variable:
         """The elements converted to `dtype`."""
         wanted = np.dtype(config.floatX if isinstance(dtype, str) and dtype == "floatX" else dtype)
         if wanted == self.aval.dtype and self.aval.weak is None:
             return self
-        return movement.astype(self, dtype=wanted)  # type: ignore[no-any-return]
+        return movement.astype(self, dtype=wanted)
 
     def reshape(self, *shape: Any, ndim: int | None = None) -> Variable:
         """Another shape of the same size; extents may be variables, and one of them -1."""
-        wanted = shape[0] if len(shape) == 1 else shape
-        return movement.reshape(self, shape=extents(wanted, "reshape", ndim))  # type: ignore[no-any-return]
+        from .building import extents
+
+        return movement.reshape(self, shape=extents(shape[0] if len(shape) == 1 else shape, "reshape", ndim))
 
     def dimshuffle(self, *pattern: Any) -> Variable:
         """Axes in another order: an int is an axis of this variable, 'x' a new axis of one element.
@@ -249,14 +249,16 @@ class Variable(Operators):
         axes = [a for a in wanted if a != "x"]
         for a in axes:
             if isinstance(a, bool) or not isinstance(a, int | np.integer) or not -self.ndim <= a < self.ndim:
-                raise ValueError(f"dimshuffle{tuple(wanted)}: {a!r} is neither 'x' nor an axis of {self} of type {self.type}")
+                raise ValueError(f"dimshuffle{tuple(wanted)}: {a!r} is neither 'x' nor an axis of {self.described()}")
         axes = [int(a) % self.ndim for a in axes]
         if len(set(axes)) != len(axes):
             raise ValueError(f"dimshuffle{tuple(wanted)} names an axis twice")
         dropped = [a for a in range(self.ndim) if a not in axes]
         for a in dropped:
             if not self.broadcastable[a]:
-                raise ValueError(f"dimshuffle{tuple(wanted)} leaves out axis {a} of {self}, which is not broadcastable: {self.type}")
+                raise ValueError(
+                    f"dimshuffle{tuple(wanted)} leaves out axis {a} of {self}, which is not broadcastable: {self.type}"
+                )
         result = self
         if dropped:
             result = result[tuple(0 if a in dropped else slice(None) for a in range(self.ndim))]
@@ -271,10 +273,10 @@ class Variable(Operators):
         """Axes in another order; reversed where none is given."""
         wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], Sequence)) else axes
         order = tuple(wanted) if wanted else tuple(range(self.ndim))[::-1]
-        return movement.permute_dims(self, axes=tuple(int(a) for a in order))  # type: ignore[no-any-return]
+        return movement.permute_dims(self, axes=tuple(int(a) for a in order))
 
     @property
-    def T(self) -> Variable:  # noqa: N802
+    def T(self) -> Variable:
         """The axes reversed."""
         return self if self.ndim < 2 else self.transpose()
 
@@ -291,10 +293,12 @@ class Variable(Operators):
         return self.flatten()
 
     def squeeze(self, axis: Any = None) -> Variable:
-        """Without the broadcastable axes: all of them, or those named."""
+        """Without the broadcastable axes, or without those named, which must turn out to have one element."""
         given = axis if isinstance(axis, Sequence) else (axis,)
         gone = [k for k, b in enumerate(self.broadcastable) if b] if axis is None else [a % self.ndim for a in given]
-        return self.dimshuffle(*(k for k in range(self.ndim) if k not in gone))
+        pattern = tuple(True if k in gone else None for k in range(self.ndim))
+        one = self if all(self.broadcastable[k] for k in gone) else Op.registry["rebroadcast"](self, pattern=pattern)
+        return one.dimshuffle(*(k for k in range(self.ndim) if k not in gone))
 
     def swapaxes(self, a: int, b: int) -> Variable:
         """Two axes exchanged."""
@@ -304,7 +308,7 @@ class Variable(Operators):
 
     def dot(self, other: Any) -> Variable:
         """NumPy's dot."""
-        return dot(self, other)
+        return Variable._dot(self, other)
 
     def copy(self, name: str | None = None) -> Variable:
         """The same value under another identity."""
@@ -317,10 +321,10 @@ class Variable(Operators):
         registry = Op.registry
         size = abs(self)
         if ord == float("inf"):
-            return size.max(axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+            return size.max(axis=axis, keepdims=keepdims)
         if ord == 2:
-            return registry["sqrt"]((size * size).sum(axis=axis, keepdims=keepdims))  # type: ignore[no-any-return]
-        return (size**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)  # type: ignore[no-any-return]
+            return registry["sqrt"]((size * size).sum(axis=axis, keepdims=keepdims))
+        return (size**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
 
     def transfer(self, target: Any) -> Variable:
         """The value on a device: None is where it is computed, 'cpu' the host, else a device or a context's name."""
@@ -329,11 +333,7 @@ class Variable(Operators):
         return transfer(self, target)
 
     def __getitem__(self, index: Any) -> Variable:
-        parts = index if isinstance(index, tuple) else (index,)
-        if not all(_is_basic(part) for part in parts):
-            return _advanced(self, index)
-        frozen = _freeze(parts)
-        return movement.slice_(self, index=frozen)  # type: ignore[no-any-return]
+        return Variable._item(self, index)
 
     def eval(self, inputs: Mapping[Any, Any] | None = None, **options: Any) -> Any:
         """The value, for these values of the inputs it depends on; the function made for it is kept."""
@@ -373,173 +373,9 @@ class Constant(Variable):
     __repr__ = __str__
 
 
-def weak_dtype(cls: type) -> np.dtype[Any]:
-    """The dtype of a Python scalar that stands alone: floats are floatX."""
-    wide = config.floatX == "float64"
-    named = {bool: "bool", int: "int64", float: config.floatX, complex: "complex128" if wide else "complex64"}
-    return np.dtype(named[cls])
-
-
-def constant(value: Any, name: str | None = None, dtype: Any = None) -> Constant:
-    """A Constant of anything an array can be made of; Python scalars stay weak unless `dtype` is given."""
-    if dtype is not None:
-        value = np.asarray(value).astype(config.floatX if dtype == "floatX" else dtype)
-    if isinstance(value, GpuArray):
-        return Constant(value, Aval(value.shape, value.dtype), name)
-    if type(value) in (bool, int, float, complex):
-        return Constant(value, Aval((), weak_dtype(type(value)), type(value)), name)
-    host = np.asarray(value)
-    if not isinstance(value, np.ndarray | np.generic) and host.dtype.kind in "fc":
-        host = host.astype(weak_dtype(float if host.dtype.kind == "f" else complex))
-    dtypes.row(host.dtype)
-    host = host.copy() if host is value else host
-    host.flags.writeable = False
-    return Constant(host, Aval(host.shape, host.dtype), name)
-
-
-def as_variable(value: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None) -> Variable:
-    """A Variable as it is, a list of variables stacked, anything else as a Constant."""
-    if not isinstance(value, Variable):
-        if isinstance(value, list | tuple) and _holds_variables(value):
-            parts = [as_variable(x) for x in value]
-            value = Op.registry["concat"](*(x[None] for x in parts), axis=0)
-        else:
-            value = constant(value, name, dtype)
-    if ndim is not None and value.ndim != ndim:
-        if value.ndim > ndim:
-            raise ValueError(f"{value} has {value.ndim} axes, {ndim} are asked for")
-        value = value.dimshuffle(*["x"] * (ndim - value.ndim), *range(value.ndim))
-    return value.astype(dtype) if dtype is not None and not isinstance(value, Constant) else value
-
-
-def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
-    """Add an Apply: the result variable, or a tuple of them."""
-    if params.get("out") is not None:
-        raise TypeError(f"{op.name}(): out= has no meaning for variables; their functions make new results")
-    inputs = [x if isinstance(x, Variable) else as_variable(x) for x in operands]
-    count = len(inputs)
-    fp64 = config.floatX == "float64"
-    kept = {name: _dig(x, inputs) if name != "dtype" else x and np.dtype(x) for name, x in params.items() if name != "out"}
-    avals = op.infer([x.aval for x in inputs], kept, fp64) if len(inputs) == count else _partly(op, inputs, kept, fp64)
-    node = Apply(op, inputs, count, kept, avals, fp64, user_line())
-    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
-
-
-def user_line() -> str:
-    """file:line of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back  # type: ignore[assignment]
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
-
-
-def dot(a: Any, b: Any) -> Variable:
-    """NumPy's dot: a product with a scalar, else the sum over a's last axis and b's last but one."""
-    x, y = as_variable(a), as_variable(b)
-    if not x.ndim or not y.ndim:
-        return x * y  # type: ignore[no-any-return]
-    if y.ndim > 2:
-        raise TypeError(f"dot() takes a second operand of at most two axes, {y.described()} came; use T.tensordot")
-    return Op.registry["matmul"](x, y)  # type: ignore[no-any-return]
-
-
-def extents(shape: Any, who: str, ndim: int | None = None) -> tuple[Any, ...]:
-    """A shape given as an int, a variable, a vector of known length or a sequence, as a tuple of ints and variables."""
-    if isinstance(shape, Variable):
-        if shape.ndim == 0:
-            return (shape,)
-        length = ndim if ndim is not None else shape.aval.shape[0]
-        if length is None:
-            raise ValueError(f"{who}(): the number of axes of shape {shape} is not known; give ndim=")
-        return tuple(shape[k] for k in range(length))
-    if isinstance(shape, np.ndarray):
-        shape = shape.tolist()
-    parts = shape if isinstance(shape, Sequence) else (shape,)
-    result = tuple(n if isinstance(n, Variable) else int(n.__index__()) for n in parts)
-    for n in result:
-        if isinstance(n, Variable) and (n.ndim or n.aval.dtype.kind not in "iu"):
-            raise TypeError(f"{who}(): an extent is an integer scalar, {n.described()} came")
-    return tuple(n.value if isinstance(n, Constant) and n.aval.weak is int else n for n in result)
-
-
-# parameters with holes
-
-
-def _dig(value: Any, inputs: list[Variable]) -> Any:
-    """A parameter with its variables replaced by holes and appended to `inputs`; lists become tuples."""
-    if isinstance(value, Variable):
-        inputs.append(value)
-        return Hole(len(inputs) - 1)
-    if isinstance(value, list | tuple):
-        return tuple([_dig(x, inputs) for x in value])
-    return value
-
-
 def _fill(value: Any, values: Sequence[Any], first: int) -> Any:
     if isinstance(value, Hole):
         return values[value.input - first]
     if isinstance(value, tuple):
         return tuple([_fill(x, values, first) for x in value])
     return value
-
-
-def _partly(op: Op, inputs: Sequence[Variable], params: Mapping[str, Any], fp64: bool) -> tuple[Aval, ...]:
-    """What is known of the results while parameters have holes."""
-    if getattr(op, "infers_holes", False):
-        return op.infer([x.aval for x in inputs], params, fp64)
-    first = inputs[0].aval
-    if "shape" in params:
-        return (Aval(tuple(None if isinstance(n, Hole) or n == -1 else n for n in params["shape"]), first.dtype),)
-    if "index" in params and op is not movement.unslice:
-        shape: list[int | None] = list(first.shape)
-        axis, index = 0, []
-        missing = len(shape) - sum(part is not None and part != movement.ELLIPSIS for part in params["index"])
-        for part in params["index"]:
-            if part == movement.ELLIPSIS:
-                axis += missing
-            elif isinstance(part, Hole):
-                part, shape[axis] = 0, None
-            elif isinstance(part, tuple) and any(isinstance(p, Hole) for p in part):
-                part, shape[axis] = (None, None, None), None
-            axis += part is not None and part != movement.ELLIPSIS
-            index.append(part)
-        return op.infer([Aval(tuple(shape), first.dtype)], {"index": tuple(index)}, fp64)
-    return op.infer([x.aval for x in inputs], params, fp64)
-
-
-def _freeze(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """`movement.freeze` of a basic index in which integers may be variables."""
-    frozen: list[Any] = []
-    for part in parts:
-        if isinstance(part, Variable):
-            frozen.append(_index(part))
-        elif isinstance(part, slice):
-            frozen.append(tuple(None if v is None else _index(v) for v in (part.start, part.stop, part.step)))
-        else:
-            frozen += movement.freeze(part)
-    return tuple(frozen)
-
-
-def _index(value: Any) -> Any:
-    if isinstance(value, Constant) and value.aval.weak is int:
-        return value.value
-    return value if isinstance(value, Variable) else value.__index__()
-
-
-def _is_basic(part: Any) -> bool:
-    if isinstance(part, slice):
-        return all(not isinstance(v, Variable) or _is_basic(v) for v in (part.start, part.stop, part.step))
-    if isinstance(part, Variable):
-        return part.ndim == 0 and part.aval.dtype.kind in "iu"
-    return not isinstance(part, tuple) and movement.is_basic(part)
-
-
-def _advanced(x: Variable, index: Any) -> Variable:
-    raise TypeError(
-        f"{x}[...] takes integers, slices, None, Ellipsis and integer scalar variables; "
-        f"{index!r} is an index by arrays, which graphs do not have yet"
-    )
-
-
-def _holds_variables(value: Any) -> bool:
-    return any(isinstance(x, Variable) or isinstance(x, list | tuple) and _holds_variables(x) for x in value)

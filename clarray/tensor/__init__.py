@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from clarray.graph.barriers import consider_constant, disconnected_grad, zero_grad
+from clarray.graph.building import as_variable as as_tensor_variable
+from clarray.graph.building import constant
 from clarray.graph.gradient import grad
 from clarray.graph.nodes import Elemwise
 from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
 from clarray.graph.shared import SharedVariable as TensorSharedVariable
 from clarray.graph.shared import shared
 from clarray.graph.variable import Constant as TensorConstant
-from clarray.graph.variable import TensorType, constant
+from clarray.graph.variable import TensorType
 from clarray.graph.variable import Variable as TensorVariable
-from clarray.graph.variable import as_variable as as_tensor_variable
 
 from . import basic, constructors, elementwise, nnet
 from .constructors import tensor

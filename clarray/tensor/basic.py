@@ -10,17 +10,20 @@ import numpy as np
 from clarray.config import config
 from clarray.core import movement, ops
 from clarray.core.op import Op, Reduction
+from clarray.graph.building import apply, as_variable, constant, extents
 from clarray.graph.known import arange as arange_op
 from clarray.graph.known import count
-from clarray.graph.variable import Variable, apply, as_variable, constant, extents
+from clarray.graph.variable import Constant, Variable
 
 # reductions
 
 
 def _reducing(op: Reduction) -> Callable[..., Variable]:
-    def function(x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None) -> Variable:
+    def function(
+        x: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False, acc_dtype: Any = None
+    ) -> Variable:
         params = {} if dtype is None else {"dtype": np.dtype(dtype)}
-        return op(as_variable(x), axis=axis, keepdims=keepdims, **params)  # type: ignore[no-any-return]
+        return op(as_variable(x), axis=axis, keepdims=keepdims, **params)
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = f"{op.doc[0].upper()}{op.doc[1:]}, along `axis`."
@@ -29,7 +32,7 @@ def _reducing(op: Reduction) -> Callable[..., Variable]:
 
 def _picking(op: Reduction) -> Callable[..., Variable]:
     def function(x: Any, axis: Any = None, keepdims: bool = False) -> Variable:
-        return op(as_variable(x), axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+        return op(as_variable(x), axis=axis, keepdims=keepdims)
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__ = f"{op.doc[0].upper()}{op.doc[1:]}, along `axis`."
@@ -42,12 +45,12 @@ REDUCTIONS |= {name: _picking(op) for name, op in ops.REDUCTIONS.items() if name
 
 def var(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, corrected: bool = False) -> Variable:
     """The variance along `axis`, of which count - `ddof` is the divisor."""
-    return as_variable(x).var(axis, correction=ddof, keepdims=keepdims)  # type: ignore[no-any-return]
+    return as_variable(x).var(axis, correction=ddof, keepdims=keepdims)
 
 
 def std(x: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, corrected: bool = False) -> Variable:
     """The root of the variance."""
-    return ops.sqrt(var(x, axis, ddof, keepdims))  # type: ignore[no-any-return]
+    return ops.sqrt(var(x, axis, ddof, keepdims))
 
 
 def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Variable, Variable]:
@@ -59,7 +62,7 @@ def max_and_argmax(x: Any, axis: Any = None, keepdims: bool = False) -> tuple[Va
 def ptp(x: Any, axis: Any = None) -> Variable:
     """The distance from the least to the greatest element."""
     x = as_variable(x)
-    return x.max(axis) - x.min(axis)  # type: ignore[no-any-return]
+    return x.max(axis) - x.min(axis)
 
 
 # shapes
@@ -73,7 +76,7 @@ def shape(x: Any) -> Variable:
 def size(x: Any) -> Variable:
     """The number of elements."""
     x = as_variable(x)
-    return count(x, axes=tuple(range(x.ndim)))  # type: ignore[no-any-return]
+    return count(x, axes=tuple(range(x.ndim)))
 
 
 def reshape(x: Any, newshape: Any, ndim: int | None = None) -> Variable:
@@ -128,7 +131,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Variable:
 
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
     """Variables one after another along an existing axis."""
-    return Op.registry["concat"](*map(as_variable, tensors), axis=axis)  # type: ignore[no-any-return]
+    return Op.registry["concat"](*map(as_variable, tensors), axis=axis)
 
 
 def join(axis: int, *tensors: Any) -> Variable:
@@ -151,7 +154,7 @@ def alloc(value: Any, *shape: Any) -> Variable:
     """`value` stretched to a shape, whose extents may be variables."""
     x = as_variable(value)
     x = x.astype(x.dtype)
-    return movement.broadcast_to(x, shape=extents(shape[0] if len(shape) == 1 else shape, "alloc"))  # type: ignore[no-any-return]
+    return movement.broadcast_to(x, shape=extents(shape[0] if len(shape) == 1 else shape, "alloc"))
 
 
 def _filled(shape: Any, value: Any, dtype: Any) -> Variable:
@@ -159,7 +162,7 @@ def _filled(shape: Any, value: Any, dtype: Any) -> Variable:
 
 
 def _dtype(dtype: Any) -> Any:
-    return config.floatX if dtype is None or isinstance(dtype, str) and dtype == "floatX" else dtype
+    return config.floatX if dtype is None or (isinstance(dtype, str) and dtype == "floatX") else dtype
 
 
 def zeros(shape: Any, dtype: Any = None) -> Variable:
@@ -190,14 +193,14 @@ def ones_like(model: Any, dtype: Any = None) -> Variable:
 def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """One value in the shape of a variable."""
     x = as_variable(model)
-    return movement.broadcast_like(as_variable(fill_value).astype(dtype or x.dtype), x)  # type: ignore[no-any-return]
+    return movement.broadcast_like(as_variable(fill_value).astype(dtype or x.dtype), x)
 
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Variable:
     """The numbers from `start` to `stop`, excluded; ends may be integer variables."""
     if stop is None:
         start, stop = 0, start
-    ends = [x.value if isinstance(x, Variable) and x.owner is None and hasattr(x, "value") else x for x in (start, stop, step)]
+    ends = [x.value if isinstance(x, Constant) else x for x in (start, stop, step)]
     if dtype is None:
         kinds = [x.dtype if isinstance(x, Variable) else np.asarray(x).dtype for x in ends]
         common = np.result_type(*kinds)
@@ -206,13 +209,13 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
         if isinstance(x, Variable) and x.aval.dtype.kind not in "iu":
             raise TypeError(f"arange(): ends are numbers or integer variables, {x.described()} came")
     ends = [x if isinstance(x, Variable) else np.asarray(x).item() for x in ends]
-    return apply(arange_op, (), {"start": ends[0], "stop": ends[1], "step": ends[2], "dtype": np.dtype(dtype)})  # type: ignore[no-any-return]
+    return apply(arange_op, (), {"start": ends[0], "stop": ends[1], "step": ends[2], "dtype": np.dtype(dtype)})
 
 
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """Ones on a diagonal, zeros elsewhere."""
     rows, columns = arange(n).dimshuffle(0, "x"), arange(n if m is None else m).dimshuffle("x", 0)
-    return ops.equal(columns - rows, k).astype(_dtype(dtype))  # type: ignore[no-any-return]
+    return ops.equal(columns - rows, k).astype(_dtype(dtype))
 
 
 def identity_like(x: Any) -> Variable:
@@ -227,7 +230,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Variable:
 
     x, y = as_variable(a), as_variable(b)
     pairs = linear.tensordot_axes(axes, x.ndim, y.ndim)
-    return Op.registry["tensordot"](x, y, axes=pairs)  # type: ignore[no-any-return]
+    return Op.registry["tensordot"](x, y, axes=pairs)
 
 
 def batched_dot(a: Any, b: Any) -> Variable:
@@ -245,14 +248,14 @@ def batched_dot(a: Any, b: Any) -> Variable:
 
 def clip(x: Any, min: Any, max: Any) -> Variable:
     """x limited to [min, max]."""
-    return ops.clip(as_variable(x), as_variable(min), as_variable(max))  # type: ignore[no-any-return]
+    return ops.clip(as_variable(x), as_variable(min), as_variable(max))
 
 
 FUNCTIONS = REDUCTIONS | {
     f.__name__: f
     for f in (
-        var, std, max_and_argmax, ptp, shape, size, reshape, flatten, transpose, dimshuffle, shape_padleft, shape_padright,
-        shape_padaxis, squeeze, swapaxes, concatenate, join, stack, alloc, zeros, ones, full, zeros_like, ones_like,
-        full_like, arange, eye, identity_like, tensordot, batched_dot, clip,
+        var, std, max_and_argmax, ptp, shape, size, reshape, flatten, transpose, dimshuffle, shape_padleft,
+        shape_padright, shape_padaxis, squeeze, swapaxes, concatenate, join, stack, alloc, zeros, ones, full,
+        zeros_like, ones_like, full_like, arange, eye, identity_like, tensordot, batched_dot, clip,
     )
 }  # fmt: skip

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from clarray.config import config
 from clarray.graph.variable import TensorType, Variable
 
@@ -41,7 +43,7 @@ def _named(dtype: Any) -> str:
     """A dtype given as a name, NumPy's dtype, or None for floatX."""
     if dtype is None:
         return str(config.floatX)
-    return dtype if isinstance(dtype, str) else getattr(dtype, "name", None) or getattr(dtype, "__name__", str(dtype))
+    return dtype if isinstance(dtype, str) else str(np.dtype(dtype))
 
 
 def _several(one: Callable[..., Variable], plural: str) -> Callable[..., list[Variable]]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from clarray.core import movement, ops
 from clarray.core.op import Ufunc
-from clarray.graph.variable import Variable, as_variable, dot
+from clarray.graph.building import as_variable, dot
+from clarray.graph.variable import Variable
 
 # Theano's name: the row's
 NAMES = {
@@ -23,7 +24,7 @@ NAMES = {
 
 def _wrapped(op: Ufunc, name: str) -> Callable[..., Variable]:
     def function(*operands: Any) -> Variable:
-        return op(*map(as_variable, operands))  # type: ignore[no-any-return]
+        return op(*map(as_variable, operands))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{op.doc[0].upper()}{op.doc[1:]}."
@@ -57,10 +58,10 @@ def round(x: Any, mode: str = "half_to_even") -> Variable:
     """The nearest integer: `mode` is "half_to_even" or "half_away_from_zero"."""
     x = as_variable(x)
     if mode == "half_to_even":
-        return ops.round(x)  # type: ignore[no-any-return]
+        return ops.round(x)
     if mode != "half_away_from_zero":
         raise ValueError(f"round(): mode is 'half_to_even' or 'half_away_from_zero', {mode!r} came")
-    return ops.sign(x) * ops.floor(abs(x) + 0.5)  # type: ignore[no-any-return]
+    return ops.sign(x) * ops.floor(abs(x) + 0.5)
 
 
 def cast(x: Any, dtype: Any) -> Variable:
@@ -70,7 +71,7 @@ def cast(x: Any, dtype: Any) -> Variable:
 
 def second(a: Any, b: Any) -> Variable:
     """b in the shape of a."""
-    return movement.broadcast_like(as_variable(b), as_variable(a))  # type: ignore[no-any-return]
+    return movement.broadcast_like(as_variable(b), as_variable(a))
 
 
 def fill(a: Any, b: Any) -> Variable:
@@ -80,12 +81,12 @@ def fill(a: Any, b: Any) -> Variable:
 
 def matmul(a: Any, b: Any) -> Variable:
     """The matrix product, with NumPy's rules for stacks."""
-    return as_variable(a) @ as_variable(b)  # type: ignore[no-any-return]
+    return as_variable(a) @ as_variable(b)
 
 
 def outer(a: Any, b: Any) -> Variable:
     """The products of all elements of one vector with all of another."""
-    return as_variable(a).flatten().dimshuffle(0, "x") * as_variable(b).flatten().dimshuffle("x", 0)  # type: ignore[no-any-return]
+    return as_variable(a).flatten().dimshuffle(0, "x") * as_variable(b).flatten().dimshuffle("x", 0)
 
 
 FUNCTIONS |= {f.__name__: f for f in (round, cast, second, fill, dot, matmul, outer)}

@@ -6,7 +6,8 @@ from typing import Any
 
 from clarray.core import ops
 from clarray.graph.barriers import disconnected_grad
-from clarray.graph.variable import Variable, as_variable
+from clarray.graph.building import as_variable
+from clarray.graph.variable import Variable
 
 from .basic import arange
 
@@ -18,7 +19,7 @@ __all__ = [
 
 def sigmoid(x: Any) -> Variable:
     """1 / (1 + exp(-x))"""
-    return ops.expit(as_variable(x))  # type: ignore[no-any-return]
+    return ops.expit(as_variable(x))
 
 
 ultra_fast_sigmoid = sigmoid
@@ -26,12 +27,12 @@ ultra_fast_sigmoid = sigmoid
 
 def hard_sigmoid(x: Any) -> Variable:
     """0.2 x + 0.5, limited to [0, 1]."""
-    return ops.clip(as_variable(x) * 0.2 + 0.5, 0, 1)  # type: ignore[no-any-return]
+    return ops.clip(as_variable(x) * 0.2 + 0.5, 0, 1)
 
 
 def softplus(x: Any) -> Variable:
     """log(1 + exp(x)) without overflow."""
-    return ops.logaddexp(as_variable(x), 0)  # type: ignore[no-any-return]
+    return ops.logaddexp(as_variable(x), 0)
 
 
 def softsign(x: Any) -> Variable:
@@ -44,27 +45,27 @@ def relu(x: Any, alpha: Any = 0) -> Variable:
     """x where it is positive, alpha * x elsewhere."""
     x = as_variable(x)
     if isinstance(alpha, int | float) and alpha == 0:
-        return ops.maximum(x, 0)  # type: ignore[no-any-return]
-    return ops.where(ops.greater(x, 0), x, alpha * x)  # type: ignore[no-any-return]
+        return ops.maximum(x, 0)
+    return ops.where(ops.greater(x, 0), x, alpha * x)
 
 
 def elu(x: Any, alpha: Any = 1) -> Variable:
     """x where it is positive, alpha * (exp(x) - 1) elsewhere."""
     x = as_variable(x)
-    return ops.where(ops.greater(x, 0), x, alpha * ops.expm1(ops.minimum(x, 0)))  # type: ignore[no-any-return]
+    return ops.where(ops.greater(x, 0), x, alpha * ops.expm1(ops.minimum(x, 0)))
 
 
 def softmax(x: Any) -> Variable:
     """exp(x) over its sum, along the last axis; a vector is one row."""
     x = _rows(x)
     e = ops.exp(x - disconnected_grad(x.max(axis=-1, keepdims=True)))
-    return e / e.sum(axis=-1, keepdims=True)  # type: ignore[no-any-return]
+    return e / e.sum(axis=-1, keepdims=True)
 
 
 def logsoftmax(x: Any) -> Variable:
     """The logarithm of `softmax`, exact where that is small."""
     x = _rows(x)
-    return x - ops.logsumexp(x, axis=-1, keepdims=True)  # type: ignore[no-any-return]
+    return x - ops.logsumexp(x, axis=-1, keepdims=True)
 
 
 def _rows(x: Any) -> Variable:
@@ -81,7 +82,7 @@ def binary_crossentropy(output: Any, target: Any) -> Variable:
 def sigmoid_binary_crossentropy(output: Any, target: Any) -> Variable:
     """The cross-entropy of sigmoid(output), computed from output itself."""
     output, target = as_variable(output), as_variable(target)
-    return softplus(-abs(output)) + output * ((output > 0) - target)  # type: ignore[no-any-return]
+    return softplus(-abs(output)) + output * ((output > 0) - target)
 
 
 def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
@@ -91,9 +92,9 @@ def categorical_crossentropy(coding_dist: Any, true_dist: Any) -> Variable:
         return -(true * ops.log(coding)).sum(axis=coding.ndim - 1)
     if true.ndim != coding.ndim - 1 or true.aval.dtype.kind not in "iu":
         raise TypeError(
-            f"categorical_crossentropy(): the target is a distribution like {coding.described()} or integers with an axis "
-            f"less; {true.described()} came"
+            f"categorical_crossentropy(): the target is a distribution like {coding.described()} or integers with "
+            f"an axis less; {true.described()} came"
         )
     classes = arange(coding.shape[coding.ndim - 1])
     chosen = ops.equal(true.dimshuffle(*range(true.ndim), "x"), classes.dimshuffle(*["x"] * true.ndim, 0))
-    return -ops.where(chosen, ops.log(coding), 0).sum(axis=coding.ndim - 1)  # type: ignore[no-any-return]
+    return -ops.where(chosen, ops.log(coding), 0).sum(axis=coding.ndim - 1)

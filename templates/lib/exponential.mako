@@ -31,8 +31,8 @@ static float exponential_natural(float x, float low, float factor, int bias)
     const float least = x < -105 ? -105 : x, near = least > 90 ? 90 : least;
     const float shifted = near * ${c(LOG2_E[0])} + exponential_SHIFT, n = shifted - exponential_SHIFT;
     const float r = (near - n * ${c(LN2[0])}) - n * ${c(LN2[1])} + low;
-    const float p = 1 + (r + r * r * ${horner("r", EXP)});
-    return exponential_scale(p * factor, exponential_integer(shifted) + bias);
+    const float p = r + r * r * ${horner("r", EXP)};
+    return exponential_scale(factor + factor * p, exponential_integer(shifted) + bias);
 }
 
 // 2^(x + low) factor
@@ -42,8 +42,8 @@ static float exponential_binary(float x, float low, float factor)
     const float near = below ? -160 : above ? 160 : x;
     const float shifted = near + exponential_SHIFT, n = shifted - exponential_SHIFT;
     const float r = near - n + (below || above ? 0 : low);
-    const float p = 1 + r * ${horner("r", EXP2)};
-    return exponential_scale(p * factor, exponential_integer(shifted));
+    const float p = r * ${horner("r", EXP2)};
+    return exponential_scale(factor + factor * p, exponential_integer(shifted));
 }
 
 static OVERLOAD float exponential_exp(float x)

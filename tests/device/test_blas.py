@@ -80,6 +80,7 @@ def test_gemv(ctx, rng, trans):
     np.testing.assert_allclose(blas.gemv(1, given, to_array(x), trans_a=trans).numpy(), a @ x, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.oclgrind
 def test_ger(ctx, rng):
     x, y, a = (rng.standard_normal(s).astype("f4") for s in (17, 23, (17, 23)))
     into = to_array(a)

@@ -268,7 +268,9 @@ class TestIn:
 
     def test_mutable_arguments_that_are_one_array(self, ctx, data):
         x, y = T.vectors("x", "y")
-        f = ca.function([ca.In(x, mutable=True), ca.In(y, mutable=True)], [(x + y).transfer(None), (x * 2 - y).transfer(None)])
+        f = ca.function(
+            [ca.In(x, mutable=True), ca.In(y, mutable=True)], [(x + y).transfer(None), (x * 2 - y).transfer(None)]
+        )
         array = ca.asarray(data)
         total, difference = f(array, array)
         np.testing.assert_allclose(total.numpy(), data * 2)

@@ -7,7 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.function import MissingInputError, UnusedInputError
+from clarray.graph.function import TAPES, MissingInputError, UnusedInputError
 
 F32 = np.dtype("float32")
 
@@ -43,7 +43,9 @@ def test_the_gpu_check(ctx, rng):
         assert names(f) == ["GpuElemwise"]
     assert names(host) == ["GpuElemwise", "HostFromGpu"]
     assert launches(device) == 1
-    assert not any(isinstance(n.op, T.Elemwise) and "Gpu" not in type(n.op).__name__ for n in host.maker.fgraph.toposort())
+    assert not any(
+        isinstance(n.op, T.Elemwise) and "Gpu" not in type(n.op).__name__ for n in host.maker.fgraph.toposort()
+    )
 
 
 def test_logistic_regression(ctx, rng):
@@ -90,7 +92,6 @@ def test_outputs_of_every_form(any_ctx):
     x = T.vector("x")
     assert ca.function([x], x * 2)([1, 2]).tolist() == [2, 4]
     assert [r.tolist() for r in ca.function([x], [x * 2])([1, 2])] == [[2, 4]]
-    assert ca.function([x], [])([1, 2]) == [] if False else True
     named = ca.function([x], {"double": x * 2, "same": x})([1, 2])
     assert named["double"].tolist() == [2, 4]
     assert named["same"].tolist() == [1, 2]
@@ -127,7 +128,7 @@ def test_update_of_another_type_is_refused_or_converted(any_ctx):
     s, i = ca.shared(np.float32(1), "s"), ca.shared(np.int64(1), "i")
     ca.function([], updates=[(s, np.float32(3)), (i, T.constant(np.int8(4)) + 1)])()
     assert (float(s.get_value()), int(i.get_value())) == (3, 5)
-    with pytest.raises(TypeError, match="update of shared variable i .*would lose precision.*astype"):
+    with pytest.raises(TypeError, match=r"update of shared variable i .*would lose precision.*astype"):
         ca.function([], updates={i: i + 0.5})
     with pytest.raises(TypeError, match=r"it has 1 axes instead of 0"):
         ca.function([], updates={s: T.vector("v")})
@@ -144,7 +145,7 @@ def test_failed_call_leaves_shared_variables(ctx, rng):
     v = T.vector("v")
     f = ca.function([v], (w * v).sum(), updates=[(w, w - v)])
     before = w.get_value()
-    with pytest.raises(ValueError, match="do not broadcast|shapes"):
+    with pytest.raises(ValueError, match="shapes"):
         f(np.zeros(3, F32))
     np.testing.assert_array_equal(w.get_value(), before)
     f(np.ones(4, F32))
@@ -171,11 +172,13 @@ def test_givens(ctx, rng):
     v = draw(rng, 5)
     np.testing.assert_allclose(f(v), (data.get_value() * v).sum(), rtol=1e-5)
     assert names(f).count("GpuFromHost") == 1
-    g = ca.function([], x - y, givens=[(x, y), (y, x * 0 + 1)]) if False else ca.function([x], x - y, givens={y: x + 1})
+    g = ca.function([x], x - y, givens=[(y, x + 1)])
     np.testing.assert_allclose(g(v), np.full(5, -1), atol=1e-6)
     with pytest.raises(TypeError, match=r"givens cannot replace x .* types differ"):
         ca.function([y], cost, givens={x: T.ivector("n")})
-    np.testing.assert_allclose(ca.function([y], cost, givens={x: [1, 2, 3, 4, 5]})(v), (np.arange(1, 6) * v).sum(), rtol=1e-5)
+    np.testing.assert_allclose(
+        ca.function([y], cost, givens={x: [1, 2, 3, 4, 5]})(v), (np.arange(1, 6) * v).sum(), rtol=1e-5
+    )
     intermediate = x * 2
     h = ca.function([x], intermediate + 1, givens={intermediate: x * 3})
     np.testing.assert_allclose(h(v), v * 3 + 1, rtol=1e-6)
@@ -328,7 +331,9 @@ def test_equal_nodes_are_merged(any_ctx):
 def test_results_never_share_memory(ctx, rng):
     x = T.vector("x")
     s = ca.shared(draw(rng, 4))
-    f = ca.function([x], [x.transfer(None), x.transfer(None), s.transfer(None), x[1:].transfer(None), (x + s).transfer(None)])
+    f = ca.function(
+        [x], [x.transfer(None), x.transfer(None), s.transfer(None), x[1:].transfer(None), (x + s).transfer(None)]
+    )
     a = ca.asarray(draw(rng, 4))
     results = [a, s.get_value(True, True), *f(a)]
     for k, first in enumerate(results):
@@ -388,7 +393,7 @@ def test_wrong_dimensions(any_ctx):
     with pytest.raises(TypeError, match="wrong number of dimensions"):
         f(ca.asarray([1, 2, 3], dtype="float32"))
     r = T.row("r")
-    with pytest.raises(TypeError, match=r"axis 0 is broadcastable .* shape \(2, 3\)"):
+    with pytest.raises(TypeError, match=r"axis 0 is broadcastable.* shape \(2, 3\)"):
         ca.function([r], r)(np.zeros((2, 3), F32))
     with pytest.raises(TypeError, match="a variable came"):
         f(T.matrix())
@@ -429,7 +434,7 @@ def test_missing_and_unused_inputs(any_ctx):
         ca.function([x, x], x)
     with pytest.raises(TypeError, match="inputs is a list"):
         ca.function(x, x)
-    with pytest.raises(TypeError, match="has a value of its own"):
+    with pytest.raises(TypeError, match="has a value and is no input"):
         ca.function([ca.shared(1.0)], x)
 
 
@@ -458,7 +463,8 @@ def test_copy_of_a_function(any_ctx):
     f = ca.function([inc], s, updates={s: s + inc})
     other = ca.shared(100)
     g = f.copy(swap={s: other})
-    f(1), g(5)
+    f(1)
+    g(5)
     assert (int(s.get_value()), int(other.get_value())) == (1, 105)
     h = f.copy(delete_updates=True)
     h(7)
@@ -471,7 +477,9 @@ def test_copy_of_a_function(any_ctx):
 def test_axes_declared_one_stretch_and_others_do_not(any_ctx, rng):
     x, y = T.matrices("x", "y")
     f = ca.function([x, y], x + y)
-    with pytest.raises(ValueError, match=r"y of type .* has one element along axis 0, which is not declared broadcastable"):
+    with pytest.raises(
+        ValueError, match=r"y of type .* has one element along axis 0, which is not declared broadcastable"
+    ):
         f(draw(rng, 3, 4), draw(rng, 1, 4))
     r = T.row("r")
     a, b = draw(rng, 3, 4), draw(rng, 1, 4)
@@ -510,13 +518,11 @@ def test_eval(any_ctx):
 
 
 def test_function_keeps_a_bounded_number_of_shapes(any_ctx):
-    from clarray.graph import function as module
-
     x = T.vector("x")
     f = ca.function([x], x + 1)
-    for n in range(1, module.TAPES + 20):
+    for n in range(1, TAPES + 20):
         f(np.zeros(n, F32))
-    assert len(f._tapes) == module.TAPES
+    assert len(f._tapes) == TAPES
 
 
 def test_intermediates_are_freed(any_ctx):
@@ -528,9 +534,7 @@ def test_intermediates_are_freed(any_ctx):
     a = ca.asarray(np.eye(128, dtype=F32))
     before = ca.memory_stats().in_use
     f(a)
-    peak_of_all = 20 * a.nbytes
-    ca.memory_stats()
-    ca.set_memory_limit(before + peak_of_all // 2)
+    ca.set_memory_limit(before + 10 * a.nbytes)
     try:
         f(a).sync()
     finally:

@@ -45,7 +45,9 @@ def test_an_operation_runs_where_its_operands_are(ctx, other, data):
 def test_mixing_is_an_error_that_names_both(ctx, other, data):
     s = ca.shared(data, "s", target=other)
     t = ca.shared(data, "t")
-    with pytest.raises(ValueError, match=rf"multiply\(\): s is on '{other.name}' and t on '{ctx.name}'; move one with transfer"):
+    with pytest.raises(
+        ValueError, match=rf"multiply\(\): s is on '{other.name}' and t on '{ctx.name}'; move one with transfer"
+    ):
         ca.function([], s * t)
     x, y = T.vectors("x", "y")
     f = ca.function([x, y], x + y, name="add")
@@ -107,7 +109,7 @@ def test_kept_on_the_host(ctx, data):
 def test_named_contexts(ctx, data):
     with ca.config.change_flags(contexts=f"dev0->{ctx.device.place};dev1->{ctx.device.place}"):
         a, b = ca.shared(data, target="dev0"), ca.shared(data, target="dev1")
-        with pytest.raises(ValueError, match="'dev0'.*'dev1'"):
+        with pytest.raises(ValueError, match=r"'dev0'.*'dev1'"):
             ca.function([], a + b)
         result = ca.function([], (a.transfer("dev1") + b).transfer(None))()
         assert result.context.name == "dev1"

@@ -10,7 +10,12 @@ import clarray.tensor as T
 
 N = 4  # every axis, so that any two values broadcast
 
-UNARY = [(T.tanh, np.tanh), (lambda x: -x, lambda x: -x), (lambda x: x * 0.5, lambda x: x * 0.5), (T.sigmoid, lambda x: 1 / (1 + np.exp(-x)))]
+UNARY = [
+    (T.tanh, np.tanh),
+    (lambda x: -x, lambda x: -x),
+    (lambda x: x * 0.5, lambda x: x * 0.5),
+    (T.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
+]
 BINARY = [(lambda x, y: x + y, np.add), (lambda x, y: x * y * 0.5, lambda x, y: x * y * 0.5), (T.maximum, np.maximum),
           (lambda x, y: T.switch(x > y, x, y * 0.25), lambda x, y: np.where(x > y, x, y * 0.25))]  # fmt: skip
 
@@ -29,7 +34,13 @@ def grow(rng, pairs, count):
         elif kind == 7 and x.ndim:
             axis, keep = int(rng.integers(x.ndim)), bool(rng.integers(2))
             new = x.mean(axis=axis, keepdims=keep), a.mean(axis=axis, keepdims=keep)
-        elif kind == 8 and x.ndim == 2 and y.ndim >= 1 and x.broadcastable == (False, False) and y.broadcastable[0] is False:
+        elif (
+            kind == 8
+            and x.ndim == 2
+            and y.ndim >= 1
+            and x.broadcastable == (False, False)
+            and y.broadcastable[0] is False
+        ):
             new = T.dot(x, y) * 0.25, (a @ b) * 0.25
         elif x.ndim:
             new = (x.T[::-1], a.T[::-1]) if rng.integers(2) else (x.dimshuffle(*range(x.ndim)), a)
@@ -42,7 +53,7 @@ def grow(rng, pairs, count):
     return pairs
 
 
-@pytest.mark.parametrize("size", [8, 8, 20, 20, 40, 80])
+@pytest.mark.parametrize("size", [12, 30])
 def test_values(any_ctx, rng, size):
     leaves = [("m", (N, N)), ("n", (N, N)), ("v", (N,)), ("s", ()), ("r", (1, N)), ("c", (N, 1))]
     data = [rng.uniform(-1, 1, shape).astype("float32") for _, shape in leaves]
@@ -60,7 +71,7 @@ def test_values(any_ctx, rng, size):
                 np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5, err_msg=f"{mode}: {ca.pp(x)}"[:2000])
 
 
-@pytest.mark.parametrize("size", [10, 30])
+@pytest.mark.parametrize("size", [15])
 def test_gradients_of_both_modes_agree(any_ctx, rng, size):
     xs = [T.matrix("m"), T.vector("v"), T.row("r"), T.scalar("s")]
     data = [rng.uniform(-1, 1, shape).astype("float32") for shape in ((N, N), (N,), (1, N), ())]

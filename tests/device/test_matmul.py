@@ -147,6 +147,7 @@ def test_empty(kernels, rng):
             check(matmul(to_array(a), to_array(b)), a, b)
 
 
+@pytest.mark.oclgrind
 def test_special_values(kernels, rng):
     a, b = draw(rng, (20, 30), "f4"), draw(rng, (30, 20), "f4")
     a[3, 4], a[5, 6], b[7, 8] = np.nan, np.inf, -np.inf

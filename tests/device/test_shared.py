@@ -58,7 +58,7 @@ def test_set_value(ctx):
         s.set_value(np.zeros(3))
     with pytest.raises(TypeError, match="an array of float32 with 2 dimensions came"):
         s.set_value(np.zeros((3, 3), "float32"))
-    with pytest.raises(TypeError, match="float16|float64|dimensions"):
+    with pytest.raises(TypeError, match=r"an array of float16 with 1 dimensions"):
         s.set_value(ca.asarray(np.zeros(3, "float16")))
     i = ca.shared(np.zeros(3, "int32"), "i")
     with pytest.raises(TypeError, match="i holds int32"):

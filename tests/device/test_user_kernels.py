@@ -15,6 +15,7 @@ def draw(rng, *shape):
     return rng.standard_normal(shape).astype("f4")
 
 
+@pytest.mark.oclgrind
 def test_two_results_of_one_kernel(ctx, rng):
     kernel = ElementwiseKernel("float32 x, float32 y, float32 *s, float32 *d", "s = x + y; d = x - y")
     x, y = draw(rng, 6, 9), draw(rng, 9)
@@ -159,6 +160,13 @@ def test_reduction_of_other_kinds(ctx, rng):
     assert count(to_array(np.zeros((0, 4), "f4"))).item() == 0
     large = rng.integers(0, 2, 300_000).astype("u1")
     assert count(to_array(large)).item() == large.sum()
+
+
+def test_reduction_of_halves_in_parts(ctx, rng):
+    """The parts' sums are floats in scratch memory, not halves."""
+    x = rng.uniform(0, 0.01, 300_000).astype("f2")
+    got = ReductionKernel("float16", "0", "a + b", "x", "float16 x")(to_array(x))
+    np.testing.assert_allclose(got.numpy(), x.astype("f8").sum(), rtol=1e-3)
 
 
 def test_reduction_errors(ctx):

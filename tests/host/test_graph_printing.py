@@ -67,7 +67,9 @@ def test_formula():
     x, y = T.matrices("x", "y")
     assert printing.pp(x * y + 2) == "((x * y) + 2)"
     assert printing.pp(T.dot(x, y.T)) == "(x \\dot y.T)"
-    assert printing.pp(T.grad(T.sqr(T.vector("v")).sum(), T.vector("v"), disconnected_inputs="ignore")).startswith("fill(")
+    assert printing.pp(T.grad(T.sqr(T.vector("v")).sum(), T.vector("v"), disconnected_inputs="ignore")).startswith(
+        "fill("
+    )
     assert ca.pp(-T.exp(x)) == "(-exp(x))"
     with pytest.raises(TypeError, match=r"pp\(\) takes"):
         printing.pp(3)

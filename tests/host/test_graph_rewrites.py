@@ -25,7 +25,7 @@ RULES = [
     (x * 1, "x"),
     (1 * x, "x"),
     (x / 1, "x"),
-    (-(-x), "x"),
+    (T.neg(-x), "x"),
     (+x, "x"),
     (x**1, "x"),
     (x**2, "square(x)"),
@@ -35,7 +35,7 @@ RULES = [
     (movement.astype(x, dtype="float32"), "x"),
     (movement.broadcast_like(x, x), "x"),
     (m.T.T, "m"),
-    (m.dimshuffle(1, 0, "x").dimshuffle(2, 1, 0)[0], "m"),
+    (m.dimshuffle(1, 0).dimshuffle(1, 0) + 1, "(m + 1)"),
     (T.disconnected_grad(x), "x"),
     (x.transfer(None).transfer("cpu"), "x"),
     (T.constant(2.0) * 3 + 1, "7.0"),
@@ -56,8 +56,7 @@ RULES = [
 @pytest.mark.parametrize(("written", "expected"), RULES, ids=[e for _, e in RULES])
 def test_fires(written, expected):
     (result,) = rebuilt([written])
-    found = pp(result)
-    assert found == expected or expected == "m" and not any(n.op is not movement.permute_dims and n.op is not movement.slice_ for n in toposort([result]))
+    assert pp(result) == expected
     assert result.dtype == written.dtype
     assert result.broadcastable == written.broadcastable
 
@@ -154,14 +153,14 @@ def test_a_value_needed_before_and_after_is_stored():
     h = T.tanh(x)
     first, product, last = steps([x, m], h + T.dot(m, h))
     assert [s.kind for s in (first, product, last)] == ["elementwise", "other", "elementwise"]
-    assert first.outputs == product.inputs[1:] or first.outputs[0] in product.inputs
+    assert first.outputs[0] in product.inputs
 
 
 def test_reduction_takes_in_its_operand():
     (step,) = steps([x, y], T.sqr(x - y).sum())
     assert step.kind == "reduce"
     assert len(steps([m], (m / m.sum(axis=1, keepdims=True)))) == 2
-    assert len(steps([m], T.nnet.softmax(m))) == 4 or len(steps([m], T.nnet.softmax(m))) == 3
+    assert len(steps([m], T.nnet.softmax(m))) == 4  # the greatest, exp, their sum, the quotient
 
 
 def test_only_the_shape_is_needed():

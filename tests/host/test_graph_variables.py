@@ -7,6 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
+from clarray.core import ops
 from clarray.graph.variable import Constant
 
 
@@ -43,7 +44,10 @@ def test_types():
 
 def test_variables_compare_by_identity():
     x, y = T.vectors("x", "y")
-    assert x == x and x != y and len({x, y, x}) == 2
+    same = x
+    assert x == same
+    assert x != y
+    assert len({x, y, same}) == 2
     assert (T.eq(x, y)).dtype == "bool"
     assert (x < y).dtype == (T.neq(x, y)).dtype == "bool"
 
@@ -77,12 +81,10 @@ def test_wrong_types_are_refused_where_they_are_written():
         f + "text"
     with pytest.raises(ValueError, match="broadcast"):
         T.constant(np.zeros(3)) + T.constant(np.zeros(4))
-    with pytest.raises(ValueError, match="AxisError|out of bounds"):
+    with pytest.raises(ValueError, match="out of bounds"):
         f.sum(axis=1)
     with pytest.raises(TypeError, match="out= has no meaning"):
-        ca.core.ops.exp(f, out=f) if hasattr(ca, "core") else T.as_tensor_variable(f)._bind(
-            __import__("clarray.core.ops", fromlist=["exp"]).exp, (f,), {"out": f}
-        )
+        ops.exp(f, out=f)
 
 
 def test_constants():
@@ -102,7 +104,7 @@ def test_constants():
     assert T.as_tensor_variable(x, ndim=2).broadcastable == (True, False)
     with pytest.raises(ValueError, match="has 1 axes, 0 are asked for"):
         T.as_tensor_variable(x, ndim=0)
-    assert T.as_tensor_variable([T.scalar(), T.scalar()]).type == T.vector().type or True
+    assert T.as_tensor_variable([T.scalar(), T.scalar()]).ndim == 1
     assert len({T.constant(v).key() for v in (0.0, -0.0, 1, True, 1.0, np.float32(1))}) == 6
     assert T.constant(np.nan).key() == T.constant(np.nan).key()
 
@@ -122,6 +124,8 @@ def test_views():
     assert T.row().dimshuffle(1).type == T.vector().type
     assert x.swapaxes(0, 2).type == x.type
     assert x[T.lscalar("i")].ndim == 2
+    assert x[T.ivector()].ndim == 3
+    assert x[:, T.ivector(), T.ivector()].ndim == 2
     assert x[: T.lscalar("n")].ndim == 3
     assert T.tensor4()[5, -3].ndim == 2
     assert x.shape.type == T.TensorType("int64", (False,))
@@ -139,8 +143,10 @@ def test_views_refused():
         x.dimshuffle(0, 2)
     with pytest.raises(IndexError):
         x[0, 0, 0]
-    with pytest.raises(TypeError, match="index by arrays"):
-        x[T.ivector()]
+    with pytest.raises(TypeError, match=r"use T\.switch"):
+        x[x > 0]
+    with pytest.raises(IndexError, match="integers or bools"):
+        x[T.vector()]
     with pytest.raises(TypeError, match="extent is an integer scalar"):
         x.reshape((T.scalar("f"), 2))
     with pytest.raises(ValueError, match="flatten"):
@@ -156,7 +162,7 @@ def test_what_a_variable_is_not():
     with pytest.raises(TypeError, match=r"T\.switch"):
         bool(x > 0)
     with pytest.raises(TypeError, match="elements"):
-        1 in x
+        _ = 1 in x
 
 
 def test_tags_and_names():
@@ -172,12 +178,10 @@ def test_every_name_of_the_namespace_is_there():
     for name in T.__all__:
         assert getattr(T, name) is not None
     with pytest.raises(AttributeError, match="has no 'frobnicate'"):
-        T.frobnicate  # noqa: B018
+        _ = T.frobnicate
 
 
 def test_every_row_has_a_function():
-    from clarray.core import ops
-
     for name, op in ops.UFUNCS.items():
         kind = next(k for k in ("f", "i", "b") if k in op.code)
         x = T.vector(dtype={"f": "float32", "i": "int32", "b": "bool"}[kind])

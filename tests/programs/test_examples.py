@@ -41,5 +41,7 @@ def test_example(program):
 
 
 def test_logistic_regression_learns():
-    short, long = (float(run("logistic_regression.py", "--steps", n).split("final cost:")[1].split()[0]) for n in ("1", "400"))
+    short, long = (
+        float(run("logistic_regression.py", "--steps", n).split("final cost:")[1].split()[0]) for n in ("1", "400")
+    )
     assert long < short / 2

@@ -1,0 +1,330 @@
+"""Binder: a Schedule and the layouts of its leaves become a Tape.
+
+Binding works out every shape, settles parameters that have holes, lowers each step and gives every
+array a slot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clarray.array.gpuarray import GpuArray
+from clarray.codegen import elementwise, reduction
+from clarray.codegen.lowering import lower
+from clarray.codegen.plan import Plan, Scalar, Value
+from clarray.core.aval import Aval, normalize_axes, size_of
+from clarray.core.expr import Builder, Expr
+from clarray.core.layout import Layout
+from clarray.core.movement import View
+from clarray.core.op import Ufunc
+from clarray.device.context import Context
+from clarray.device.run import BoundPlan
+from clarray.errors import ClarrayError
+
+from . import known
+from .fusion import Step
+from .places import transfer_op
+from .schedule import Schedule
+from .shared import uploaded
+from .tape import Place, Slots, Tape, freeing, launcher
+from .variable import Apply, Constant, Variable
+
+
+class Binder:
+    """Binds a Schedule to the layouts, offsets and values of its leaves."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        home: Context,
+        layouts: Sequence[Layout | None],
+        offsets: Sequence[int],
+        values: Mapping[Variable, Any],
+    ) -> None:
+        self.schedule = schedule
+        self.home = home
+        self.tape = Tape(len(layouts))
+        self.places: dict[Variable, Place] = {}
+        self.shapes: dict[Variable, tuple[int, ...]] = {}
+        self.values: dict[Variable, Any] = dict(values)
+        self.params: dict[Apply, dict[str, Any]] = {}
+        self.last_use: dict[int, int] = {}
+        for k, (x, layout) in enumerate(zip(schedule.leaves, layouts, strict=True)):
+            if layout is not None:
+                self.places[x] = Place(k, layout, offsets[k], x)
+                self.shapes[x] = layout.shape
+            elif x in self.values:
+                self.shapes[x] = np.shape(self.values[x])
+        self.caller_slots = set(range(len(layouts)))
+        self._uploads: dict[tuple[Variable, Context], Place] = {}
+
+    def bind(self, fresh: Sequence[bool]) -> Tape:
+        """The tape. Where `fresh`, a result has a block of its own, which nobody else knows."""
+        for x in self.schedule.constants:
+            self.shapes[x] = np.shape(x.value) if not isinstance(x.value, GpuArray) else x.value.shape
+            if x in self.schedule.known:
+                self.values[x] = x.value
+        for node in self.schedule.nodes:
+            self._infer(node)
+        for step in self.schedule.steps:
+            try:
+                self._step(step)
+            except (ClarrayError, ValueError, TypeError) as error:
+                error.add_note(f"in {step.head.op.name}(), made at {step.head.line or 'an unknown line'}")
+                raise
+        self._finish(fresh)
+        self._free()
+        return self.tape
+
+    # shapes and values
+
+    def _infer(self, node: Apply) -> None:
+        """The shape of a node's results, its parameters, and its value where it is known."""
+        op = node.op
+        self.params[node] = params = node.filled([int(np.asarray(self.values[x])) for x in node.holes])
+        if isinstance(op, known.FROM_SHAPES):
+            self.values[node.out] = value = op.value([self.shapes[x] for x in node.operands], params)
+            self.shapes[node.out] = value.shape
+            return
+        avals = [Aval(self.shapes[x], x.aval.dtype, x.aval.weak) for x in node.operands]
+        try:
+            found = op.infer(avals, params, node.fp64)
+        except (ValueError, TypeError) as error:
+            operands = ", ".join(map(str, node.operands))
+            error.add_note(f"in {op.name}({operands}), made at {node.line or 'an unknown line'}")
+            raise
+        for x, aval in zip(node.outputs, found, strict=True):
+            size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
+            self.shapes[x] = aval.shape  # type: ignore[assignment]
+        if isinstance(op, Ufunc):
+            self._check_broadcast(node)
+        if node.out in self.schedule.known:
+            values, shapes = [self.values[x] for x in node.read], [self.shapes[x] for x in node.operands]
+            self.values[node.out] = known.compute(node, values, params, shapes)
+
+    def _check_broadcast(self, node: Apply) -> None:
+        """An axis that was not declared broadcastable does not stretch: gradients count on it."""
+        shape = self.shapes[node.out]
+        for x in node.operands:
+            own = self.shapes[x]
+            if own == shape:
+                continue
+            for k, n in enumerate(own):
+                axis = len(shape) - len(own) + k
+                if n == 1 and shape[axis] != 1 and x.aval.shape[k] != 1:
+                    listed = " and ".join(str(self.shapes[y]) for y in node.operands)
+                    raise ValueError(
+                        f"{node.op.name}(): operands have shapes {listed}; {x.described()} has one element along "
+                        f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
+                        f"{f' (the operation at {node.line})' if node.line else ''}"
+                    )
+
+    # arrays
+
+    def context(self, x: Variable) -> Context:
+        """Where a variable is computed."""
+        return self.schedule.where.get(x) or self.home
+
+    def array(self, x: Variable, context: Context) -> Place:
+        """Where a variable lies in a context; constants and known values are uploaded now, once."""
+        place = self.places.get(x)
+        if place is not None:
+            return place
+        if (x, context) not in self._uploads:
+            if isinstance(x, Constant):
+                value = self.schedule.constant(x, context)
+            else:
+                value = uploaded(np.array(self.values[x], x.aval.dtype), context)
+            place = Place(self.tape.slot(value.block), value.layout, value.offset, x)
+            self.caller_slots.add(place.slot)
+            self._uploads[x, context] = place
+        return self._uploads[x, context]
+
+    # steps
+
+    def _step(self, step: Step) -> None:
+        head = step.head
+        context = self.context(step.outputs[0])
+        if head.op is transfer_op:
+            self._transfer(head)
+        elif step.kind == "view":
+            self._view(head, context)
+        elif step.kind == "other":
+            self._other(head, context)
+        else:
+            self._kernel(step, context)
+
+    def _transfer(self, node: Apply) -> None:
+        (x,) = node.inputs
+        target = node.params["target"]
+        source = self.context(x)
+        place = self.array(x, source)
+        if not isinstance(target, Context) or target is source:
+            self.places[node.out] = place
+            return
+        layout, offset = place.layout, place.offset
+        new = Place(self.tape.slot(), Layout.of(layout.dtype, layout.shape), 0, node.out)
+
+        def move(slots: Slots) -> None:
+            slots[new.slot] = GpuArray(layout, offset, slots[place.slot]).transfer(target).block
+
+        self._add(move, [place.slot, new.slot])
+        self.places[node.out] = new
+
+    def _view(self, node: Apply, context: Context) -> None:
+        source = self.array(node.operands[0], context)
+        others = [Layout.of(x.aval.dtype, self.shapes[x]) for x in node.operands[1:]]
+        op: View = node.op  # type: ignore[assignment]
+        found = op.view([source.layout, *others], self.params[node])
+        if found is None:
+            source = self._copied(source, node.out, context)
+            found = op.view([source.layout, *others], self.params[node])
+            assert found is not None
+        layout, further = found
+        self.places[node.out] = Place(source.slot, layout, source.offset + further, source.root)
+
+    def _copied(self, source: Place, root: Variable, context: Context) -> Place:
+        """A copy in C order."""
+        dtype = source.layout.dtype
+        return self._launch(_copy_plan(source.layout, dtype, context), [source], [root], context)[0]
+
+    def _other(self, node: Apply, context: Context) -> None:
+        operands = []
+        for k, x in enumerate(node.operands):
+            if not node.reads(k):
+                operands.append(Place(-1, Layout.of(x.aval.dtype, self.shapes[x]), 0, x))
+            else:
+                operands.append(self.array(x, context))
+        plan = lower(node.op, [p.layout for p in operands], self.params[node], context.traits)
+        made = self._launch(plan, operands, node.outputs, context)
+        for x, place in zip(node.outputs, made, strict=True):
+            if place.layout.dtype != x.aval.dtype:
+                place = self._launch(_copy_plan(place.layout, x.aval.dtype, context), [place], [x], context)[0]
+            self.places[x] = place
+
+    def _kernel(self, step: Step, context: Context) -> None:
+        body = step.body
+        assert body is not None
+        inputs = [self.array(x, context) for x in step.inputs]
+        layouts = [p.layout for p in inputs]
+        scalars = tuple(self.values[x] for x in step.scalars)
+        if step.kind == "reduce":
+            node = step.nodes[-1]
+            params, x = self.params[node], node.operands[0]
+            key = (body, "reduce", node.op, tuple(params.items()), self.shapes[x], scalars and _bits(scalars), *layouts)
+        else:
+            shape = self.shapes[step.outputs[0]]
+            key = (body, shape, scalars and _bits(scalars), *layouts)
+        bound = context.plans.get(key)
+        if bound is None:
+            if step.kind == "reduce":
+                plan = self._reduction(node, body, layouts, context)
+            else:
+                outputs = elementwise.result_layouts(body, shape, layouts)
+                plan = elementwise.lower(body, outputs, layouts, context.traits)
+            bound = self._bound(_with_scalars(plan, scalars), step.outputs, context)
+            context.remember(key, bound)
+        made = self._run(bound, inputs, step.outputs)
+        self.places.update(zip(step.outputs, made, strict=True))
+
+    def _reduction(self, node: Apply, body: Expr, layouts: Sequence[Layout], context: Context) -> Plan:
+        x, params = node.operands[0], self.params[node]
+        op: Any = node.op
+        accumulator, result = op.resolve(x.aval.dtype, params.get("dtype"), node.fp64)
+        axes = normalize_axes(params.get("axis"), x.ndim, op.name)
+        out = Layout.of(result, self.shapes[node.out])
+        correction = params.get("correction", 0)
+        return reduction.lower(op, body, out, layouts, self.shapes[x], axes, accumulator, context.traits, correction)
+
+    # launches
+
+    def _launch(
+        self, plan: Plan, operands: Sequence[Place], roots: Sequence[Variable], context: Context
+    ) -> list[Place]:
+        return self._run(self._bound(plan, roots, context), operands, roots)
+
+    def _bound(self, plan: Plan, roots: Sequence[Variable], context: Context) -> BoundPlan:
+        if not context.traits.fp64 and any(launch.spec.fp64 for launch in plan.launches):
+            raise TypeError(
+                f"{roots[0].described()} needs fp64, which {context.device} ({context.device.hardware}) has not; "
+                f"use float32"
+            )
+        return BoundPlan(context, plan)
+
+    def _run(self, bound: BoundPlan, operands: Sequence[Place], roots: Sequence[Variable]) -> list[Place]:
+        """Add the launches of a plan; where its results lie."""
+        made = [Place(self.tape.slot(), layout, 0, x) for layout, x in zip(bound.outputs, roots, strict=True)]
+        read = [p for p in operands if p.slot >= 0]
+        everything = [*made, *operands]
+        slots = [p.slot if p.slot >= 0 else made[0].slot for p in everything]
+        offsets = [p.offset // p.layout.dtype.itemsize for p in everything]
+        run = launcher(bound, [(p.slot, p.layout.nbytes) for p in made], slots, offsets)
+        self._add(run, [p.slot for p in (*made, *read)])
+        return made
+
+    def _add(self, step: Callable[[Slots], None], slots: Sequence[int]) -> None:
+        for slot in slots:
+            self.last_use[slot] = len(self.tape.steps)
+        self.tape.steps.append(step)
+
+    def _finish(self, fresh: Sequence[bool]) -> None:
+        """Where the results are; those that would share memory with something the caller knows are copied."""
+        taken = set(self.caller_slots)
+        results: list[Any] = [None] * len(fresh)
+        for own in (True, False):
+            for k, x in enumerate(self.schedule.outputs):
+                if fresh[k] is not own:
+                    continue
+                if x in self.values and x not in self.places and not own:
+                    results[k] = (-1, None, np.array(self.values[x], x.aval.dtype))
+                    continue
+                context = self.context(x)
+                place = self.array(x, context)
+                if (place.slot in taken or not place.layout.writable) if own else not place.layout.c_contiguous:
+                    place = self._copied(place, x, context)
+                taken.add(place.slot)
+                results[k] = (place.slot, place.layout, place.offset)
+        self.tape.results = results
+
+    def _free(self) -> None:
+        """Let intermediate results go after their last use."""
+        dead: dict[int, list[int]] = {}
+        kept = self.caller_slots | {slot for slot, _, _ in self.tape.results}
+        for slot, when in self.last_use.items():
+            if when < len(self.tape.steps) - 1 and slot not in kept:
+                dead.setdefault(when, []).append(slot)
+        for when, slots in dead.items():
+            self.tape.steps[when] = freeing(self.tape.steps[when], slots)
+
+
+def _copy_plan(layout: Layout, dtype: np.dtype[Any], context: Context) -> Plan:
+    builder = Builder()
+    body = builder.build([builder.cast(builder.load(0, layout.dtype), dtype)])
+    return elementwise.lower(body, [Layout.of(dtype, layout.shape)], [layout], context.traits)
+
+
+def _with_scalars(plan: Plan, values: Sequence[Any]) -> Plan:
+    """The plan with its scalar arguments bound, so that a launch need not set them."""
+    if not values:
+        return plan
+
+    def settle(argument: Any) -> Any:
+        if not isinstance(argument, Scalar):
+            return argument
+        value = np.asarray(values[argument.number], argument.dtype)[()]
+        in_registers = {"float16": "float32", "bool": "uint8"}
+        return Value(value, in_registers.get(argument.dtype.name, argument.dtype.name))
+
+    launches = tuple(_replaced(launch, tuple(map(settle, launch.arguments))) for launch in plan.launches)
+    return Plan(plan.outputs, launches, plan.scratch)
+
+
+def _replaced(launch: Any, arguments: tuple[Any, ...]) -> Any:
+    return type(launch)(launch.spec, arguments, launch.global_size, launch.local_size, launch.kernel)
+
+
+def _bits(values: Sequence[Any]) -> tuple[bytes, ...]:
+    return tuple(np.asarray(v).tobytes() for v in values)

@@ -1,0 +1,200 @@
+"""Making variables: constants of values, and applications of Ops, which is what `bind` does with variables."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clarray.array.gpuarray import GpuArray
+from clarray.config import config
+from clarray.core import dtypes, indexing, movement
+from clarray.core.aval import Aval
+from clarray.core.op import Op
+
+from .variable import Apply, Constant, Hole, Variable
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def weak_dtype(cls: type) -> np.dtype[Any]:
+    """The dtype of a Python scalar that stands alone: floats are floatX."""
+    wide = config.floatX == "float64"
+    named = {bool: "bool", int: "int64", float: config.floatX, complex: "complex128" if wide else "complex64"}
+    return np.dtype(named[cls])
+
+
+def constant(value: Any, name: str | None = None, dtype: Any = None) -> Constant:
+    """A Constant of anything an array can be made of; Python scalars stay weak unless `dtype` is given."""
+    if dtype is not None:
+        value = np.asarray(value).astype(config.floatX if dtype == "floatX" else dtype)
+    if isinstance(value, GpuArray):
+        return Constant(value, Aval(value.shape, value.dtype), name)
+    if type(value) in (bool, int, float, complex):
+        return Constant(value, Aval((), weak_dtype(type(value)), type(value)), name)
+    host = np.asarray(value)
+    if not isinstance(value, np.ndarray | np.generic) and host.dtype.kind in "fc":
+        host = host.astype(weak_dtype(float if host.dtype.kind == "f" else complex))
+    dtypes.row(host.dtype)
+    host = host.copy() if host is value else host
+    host.flags.writeable = False
+    return Constant(host, Aval(host.shape, host.dtype), name)
+
+
+def as_variable(value: Any, name: str | None = None, ndim: int | None = None, dtype: Any = None) -> Variable:
+    """A Variable as it is, a list of variables stacked, anything else as a Constant."""
+    if not isinstance(value, Variable):
+        if isinstance(value, list | tuple) and _holds_variables(value):
+            parts = [as_variable(x) for x in value]
+            value = Op.registry["concat"](*(x[None] for x in parts), axis=0)
+        else:
+            value = constant(value, name, dtype)
+    if ndim is not None and value.ndim != ndim:
+        if value.ndim > ndim:
+            raise ValueError(f"{value} has {value.ndim} axes, {ndim} are asked for")
+        value = value.dimshuffle(*["x"] * (ndim - value.ndim), *range(value.ndim))
+    return value.astype(dtype) if dtype is not None and not isinstance(value, Constant) else value
+
+
+def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """Add an Apply: the result variable, or a tuple of them."""
+    if params.get("out") is not None:
+        raise TypeError(f"{op.name}(): out= has no meaning for variables; their functions make new results")
+    inputs = [x if isinstance(x, Variable) else as_variable(x) for x in operands]
+    count = len(inputs)
+    fp64 = config.floatX == "float64"
+    kept = {name: _dig(x, inputs) for name, x in params.items() if name != "out"}
+    if kept.get("dtype") is not None:
+        kept["dtype"] = np.dtype(kept["dtype"])
+    avals = op.infer([x.aval for x in inputs], kept, fp64) if len(inputs) == count else _partly(op, inputs, kept, fp64)
+    node = Apply(op, inputs, count, kept, avals, fp64, user_line())
+    return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+
+def user_line() -> str:
+    """file:line of the innermost frame outside this package."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame = frame.f_back  # type: ignore[assignment]
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
+
+
+def dot(a: Any, b: Any) -> Variable:
+    """NumPy's dot: a product with a scalar, else the sum over a's last axis and b's last but one."""
+    x, y = as_variable(a), as_variable(b)
+    if not x.ndim or not y.ndim:
+        return x * y
+    if y.ndim > 2:
+        raise TypeError(f"dot() takes a second operand of at most two axes, {y.described()} came; use T.tensordot")
+    return Op.registry["matmul"](x, y)
+
+
+def extents(shape: Any, who: str, ndim: int | None = None) -> tuple[Any, ...]:
+    """A shape given as an int, a variable, a vector of known length or a sequence, as a tuple of ints and variables."""
+    if isinstance(shape, Variable):
+        if shape.ndim == 0:
+            return (shape,)
+        length = ndim if ndim is not None else shape.aval.shape[0]
+        if length is None:
+            raise ValueError(f"{who}(): the number of axes of shape {shape} is not known; give ndim=")
+        return tuple(shape[k] for k in range(length))
+    if isinstance(shape, np.ndarray):
+        shape = shape.tolist()
+    parts = shape if isinstance(shape, Sequence) else (shape,)
+    result = tuple(n if isinstance(n, Variable) else int(n.__index__()) for n in parts)
+    for n in result:
+        if isinstance(n, Variable) and (n.ndim or n.aval.dtype.kind not in "iu"):
+            raise TypeError(f"{who}(): an extent is an integer scalar, {n.described()} came")
+    return tuple(n.value if isinstance(n, Constant) and n.aval.weak is int else n for n in result)
+
+
+# parameters with holes
+
+
+def _dig(value: Any, inputs: list[Variable]) -> Any:
+    """A parameter with its variables replaced by holes and appended to `inputs`; lists become tuples."""
+    if isinstance(value, Variable):
+        inputs.append(value)
+        return Hole(len(inputs) - 1)
+    if isinstance(value, list | tuple):
+        return tuple([_dig(x, inputs) for x in value])
+    return value
+
+
+def _partly(op: Op, inputs: Sequence[Variable], params: Mapping[str, Any], fp64: bool) -> tuple[Aval, ...]:
+    """What is known of the results while parameters have holes."""
+    if getattr(op, "infers_holes", False):
+        return op.infer([x.aval for x in inputs], params, fp64)
+    first = inputs[0].aval
+    if "shape" in params:
+        return (Aval(tuple(None if isinstance(n, Hole) or n == -1 else n for n in params["shape"]), first.dtype),)
+    if "index" in params and op is not movement.unslice:
+        shape: list[int | None] = list(first.shape)
+        axis, index = 0, []
+        missing = len(shape) - sum(part is not None and part != movement.ELLIPSIS for part in params["index"])
+        for part in params["index"]:
+            if part == movement.ELLIPSIS:
+                axis += missing
+            elif isinstance(part, Hole):
+                part, shape[axis] = 0, None
+            elif isinstance(part, tuple) and any(isinstance(p, Hole) for p in part):
+                part, shape[axis] = (None, None, None), None
+            axis += part is not None and part != movement.ELLIPSIS
+            index.append(part)
+        return op.infer([Aval(tuple(shape), first.dtype)], {"index": tuple(index)}, fp64)
+    return op.infer([x.aval for x in inputs], params, fp64)
+
+
+# indices
+
+
+def item(x: Variable, index: Any) -> Variable:
+    """x[index]: a view for integers, slices, None and Ellipsis, in which integers may be variables; else `take`."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if all(map(_is_basic, parts)):
+        return movement.slice_(x, index=_freeze(parts))
+    expanded = indexing.expand(index, x.ndim)
+    if any(part.kind == "mask" for part in expanded):
+        raise TypeError(f"{x}[mask] has as many elements as the mask has true ones, which no graph knows; use T.switch")
+    arranged = indexing.arrange(expanded)
+    view = item(x, tuple(arranged.basic))
+    return indexing.take(view, *map(as_variable, arranged.arrays), axes=arranged.axes, position=arranged.position)
+
+
+def _freeze(parts: Sequence[Any]) -> tuple[Any, ...]:
+    """`movement.freeze` of a basic index in which integers may be variables."""
+    frozen: list[Any] = []
+    for part in parts:
+        if isinstance(part, Variable):
+            frozen.append(_index(part))
+        elif isinstance(part, slice):
+            frozen.append(tuple(None if v is None else _index(v) for v in (part.start, part.stop, part.step)))
+        else:
+            frozen += movement.freeze(part)
+    return tuple(frozen)
+
+
+def _index(value: Any) -> Any:
+    if isinstance(value, Constant) and value.aval.weak is int:
+        return value.value
+    return value if isinstance(value, Variable) else value.__index__()
+
+
+def _is_basic(part: Any) -> bool:
+    if isinstance(part, slice):
+        return all(not isinstance(v, Variable) or _is_basic(v) for v in (part.start, part.stop, part.step))
+    if isinstance(part, Variable):
+        return part.ndim == 0 and part.aval.dtype.kind in "iu"
+    return not isinstance(part, tuple) and movement.is_basic(part)
+
+
+def _holds_variables(value: Any) -> bool:
+    return any(isinstance(x, Variable) or (isinstance(x, list | tuple) and _holds_variables(x)) for x in value)
+
+
+Variable._bind = staticmethod(apply)
+Variable._item = staticmethod(item)
+Variable._dot = staticmethod(dot)

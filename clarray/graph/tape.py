@@ -1,0 +1,91 @@
+"""Tape: what a warm call does, worked out beforehand: launches over slots that hold blocks of memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import Any
+
+from clarray.core.layout import Layout
+from clarray.device.run import BoundPlan
+
+from .variable import Variable
+
+Slots = list[Any]
+
+
+class Place:
+    """Where a variable lies: a slot, and in its block a layout and an offset in bytes."""
+
+    __slots__ = ("layout", "offset", "root", "slot")
+
+    def __init__(self, slot: int, layout: Layout, offset: int, root: Variable) -> None:
+        self.slot = slot
+        self.layout = layout
+        self.offset = offset
+        self.root = root  # the variable whose block this is
+
+
+class Tape:
+    """What a call does for arguments of certain layouts: launches over slots, then results."""
+
+    __slots__ = ("blocks", "results", "steps", "width")
+
+    def __init__(self, width: int) -> None:
+        self.width = width  # slots of the caller, which come first
+        self.blocks: Slots = []  # what the other slots hold beforehand: constants
+        self.steps: list[Callable[[Slots], None]] = []
+        self.results: list[tuple[int, Layout | None, Any]] = []  # slot, layout, offset; or -1, None, a known ndarray
+
+    def slot(self, block: Any = None) -> int:
+        """A new slot."""
+        self.blocks.append(block)
+        return self.width + len(self.blocks) - 1
+
+    def run(self, blocks: Slots) -> Slots:
+        """Enqueue everything; the slots afterwards."""
+        slots = blocks + self.blocks
+        for step in self.steps:
+            step(slots)
+        return slots
+
+
+def freeing(step: Callable[[Slots], None], dead: Sequence[int]) -> Callable[[Slots], None]:
+    """A step after which the blocks in some slots are let go."""
+
+    def run(slots: Slots) -> None:
+        step(slots)
+        for slot in dead:
+            slots[slot] = None
+
+    return run
+
+
+def launcher(
+    bound: BoundPlan, made: Sequence[tuple[int, int]], slots: Sequence[int], offsets: Sequence[int]
+) -> Callable[[Slots], None]:
+    """A step that allocates results and enqueues the launches of a plan."""
+    allocate = bound.context.memory.allocate
+    run, offsets = bound.run, tuple(offsets)
+    if not bound.launchers:
+
+        def only_allocate(held: Slots) -> None:
+            for slot, nbytes in made:
+                held[slot] = allocate(nbytes)
+
+        return only_allocate
+    if len(made) == 1 and len(slots) > 1:
+        (first, nbytes), get = made[0], itemgetter(*slots)
+
+        def launch_one(held: Slots) -> None:
+            held[first] = allocate(nbytes)
+            run(get(held), offsets)
+
+        return launch_one
+
+    def launch(held: Slots) -> None:
+        for slot, nbytes in made:
+            held[slot] = allocate(nbytes)
+        run([held[slot] for slot in slots], offsets)
+
+    return launch
