@@ -58,8 +58,9 @@ from . import blas
 # graphs
 from . import printing, tensor
 from .graph.arguments import In, Out
-from .graph.function import Function, Mode, function
+from .graph.function import Function, function
 from .graph.gradient import grad
+from .graph.modes import Mode
 from .graph.printing import debugprint, pp
 from .graph.shared import shared
 

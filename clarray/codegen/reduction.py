@@ -33,6 +33,7 @@ BLOCK = 128  # results a CPU's work-item makes side by side
 PART = LANES * FOLD**3  # elements of one part: what three levels of folds take in
 SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
 ITEMS_PER_UNIT = 1024  # work-items a GPU wants
+STEPS = 16384  # elements that a GPU's work-item reduces at most
 
 
 @dataclass(frozen=True)
@@ -286,9 +287,10 @@ class _Maker:
         kept, reduced = prod(walk.kept), prod(walk.reduced)
         if self.walk == "grid":
             wanted = ITEMS_PER_UNIT * max(self.traits.compute_units, 8)
+            least = ceil_div(reduced, STEPS)
             if (kept >= wanted and self.along(walk) == "kept") or reduced <= 32:
-                return 1
-            return min(max(32, ceil_div(wanted, kept)), ceil_div(reduced, 16), 4096)
+                return max(least, 1)
+            return max(min(max(32, ceil_div(wanted, kept)), ceil_div(reduced, 16), 4096), least)
         wanted = 4 * self.traits.compute_units
         if self.along(walk) == "reduced":
             hands = ceil_div(wanted, kept) if kept * reduced > 4 * SMALL else 1

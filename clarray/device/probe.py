@@ -61,7 +61,7 @@ def probe(cl_context: cl.Context, queue: cl.CommandQueue, cl_device: cl.Device) 
     found = _try_features(cl_context, queue, cl_device, quirks)
     float_bits = cl_device.single_fp_config
     return Traits(
-        kind=_kind(cl_device),
+        kind=_kind(cl_device, quirks),
         vendor=vendor_of(platform, cl_device.vendor),
         fp64="FP64" in found,
         fp16="FP16" in found,
@@ -95,7 +95,10 @@ def vendor_of(platform: str, vendor: str) -> str:
     return next((name for name in known if name in words), platform.lower())
 
 
-def _kind(device: cl.Device) -> str:
+def _kind(device: cl.Device, quirks: frozenset[str]) -> str:
+    """Whose kernels suit the device."""
+    if "loop_limit" in quirks:
+        return "gpu"
     if device.type & cl.device_type.CPU:
         return "cpu"
     return "gpu" if device.type & cl.device_type.GPU else "accelerator"

@@ -36,6 +36,12 @@ QUIRKS = (
         inline=FUNCTIONS,
     ),
     Quirk(
+        "builtins_inexact",
+        "rusticl",
+        "erfc, tgamma and lgamma exceed OpenCL's limits, and most functions are slower than inline math",
+        inline=FUNCTIONS,
+    ),
+    Quirk(
         "slow_small_copy",
         "Portable Computing Language",
         "a copy through the queue wakes a thread: 35 us for a few bytes",
@@ -44,6 +50,12 @@ QUIRKS = (
         "links_kernels",
         "Portable Computing Language",
         "every kernel is linked by the system's ld against libgcc and libc; without ld the process aborts",
+    ),
+    Quirk(
+        "loop_limit",
+        "rusticl",
+        "llvmpipe leaves every loop of a work-item after 65,535 steps in all, without a word (measured, Mesa "
+        "22.3): it gets the kernels of a GPU, whose work-items take few steps",
     ),
     Quirk(
         "fill_buffer_broken_large",

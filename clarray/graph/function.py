@@ -13,7 +13,6 @@ import numpy as np
 
 from clarray.array import transfer as bytes_between
 from clarray.array.gpuarray import GpuArray
-from clarray.config import config
 from clarray.core.layout import Layout
 from clarray.device.context import Context
 from clarray.device.current import context_for
@@ -23,6 +22,7 @@ from .arguments import In, Out, filtered
 from .binder import Binder
 from .building import as_variable, user_line
 from .compiled import Maker, outline
+from .modes import fuses
 from .places import HOST, is_transfer, moves
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewrites import COMPILED, UNCHANGED, rebuilt
@@ -33,8 +33,6 @@ from .variable import Constant, Variable
 from .walk import leaves, toposort
 
 TAPES = 256  # bound signatures that a function keeps
-MODES = ("FAST_RUN", "FAST_COMPILE", "Mode")
-UNFUSED = ("fast_compile", "None", "o1")
 
 
 class UnusedInputError(ValueError):
@@ -79,7 +77,7 @@ def function(
     changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}
     return Function(
         specs, keys, outs, converted(changes), replaced | {s.variable: v for s, v in states.items()},
-        name or _default_name(), _fuses(mode), on_unused_input or "raise",
+        name or _default_name(), fuses(mode), on_unused_input or "raise",
         single=outputs is not None and not isinstance(outputs, list | tuple | dict),
         nothing=outputs is None, profile=profile,
     )  # fmt: skip
@@ -411,26 +409,6 @@ def _root(x: Variable) -> Variable:
     while x.owner is not None and isinstance(x.owner.op, View):
         x = x.owner.inputs[0]
     return x
-
-
-def _fuses(mode: Any) -> bool:
-    """Whether a mode rewrites and fuses; a name that is none is an error."""
-    named = config.mode if mode is None else mode
-    if not isinstance(named, str):
-        return bool(getattr(named, "fuses", True))
-    if named not in MODES:
-        raise ValueError(f"function(): mode {named!r} is not one of {', '.join(MODES)}")
-    if named == "FAST_COMPILE":
-        return False
-    return named == "FAST_RUN" or config.optimizer not in UNFUSED
-
-
-class Mode:
-    """How a function is compiled: `optimizer` as the flag of that name."""
-
-    def __init__(self, linker: Any = None, optimizer: Any = "fast_run") -> None:
-        self.optimizer = optimizer
-        self.fuses = optimizer not in (*UNFUSED, None)
 
 
 def _default_name() -> str:
