@@ -270,8 +270,8 @@ def test_more_steps_than_llvmpipe_takes_in_one_work_item(ctx, rng):
     """Mesa's llvmpipe leaves loops after 65,535 steps: a product this large once came out wrong there."""
     a = rng.standard_normal((700, 100)).astype(np.float32)
     b = rng.standard_normal((100, 900)).astype(np.float32)
-    got = (clarray.asarray(a) @ clarray.asarray(b)).numpy()
+    got = (to_array(a) @ to_array(b)).numpy()
     np.testing.assert_allclose(got, a.astype(np.float64) @ b.astype(np.float64), atol=1e-4)
     x = rng.random(2_000_000).astype(np.float32)
-    np.testing.assert_array_equal((clarray.asarray(x) + 1).numpy(), x + 1)
-    np.testing.assert_allclose(float(clarray.asarray(x).sum()), x.sum(dtype=np.float64), rtol=1e-6)
+    np.testing.assert_array_equal((to_array(x) + 1).numpy(), x + 1)
+    np.testing.assert_allclose(float(to_array(x).sum()), x.sum(dtype=np.float64), rtol=1e-6)
