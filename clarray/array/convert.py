@@ -52,7 +52,7 @@ def _from_array(x: GpuArray, dtype: Any, context: Context | None, copy: bool | N
         )
     if changes:
         return moved.astype(dtype)
-    return astype(moved, dtype=x.dtype) if copy and moved is x else moved  # type: ignore[no-any-return]
+    return astype(moved, dtype=x.dtype) if copy and moved is x else moved
 
 
 def _host(obj: Any) -> np.ndarray[Any, Any]:

@@ -14,7 +14,7 @@ from clarray.codegen import elementwise
 from clarray.codegen.lowering import lower
 from clarray.codegen.plan import Plan
 from clarray.core import dtypes
-from clarray.core.aval import Aval, broadcast_shapes, size_of
+from clarray.core.aval import Aval, broadcasts_to, size_of
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout, extent
 from clarray.core.movement import Astype, View, astype
@@ -144,7 +144,7 @@ def _check_destination(op: Op, aval: Aval, out: GpuArray) -> None:
     shape = aval.shape
     while op is astype and len(shape) > len(out.shape) and shape[0] == 1:  # NumPy's assignment drops them
         shape = shape[1:]
-    if broadcast_shapes([shape, out.shape], op.name) != out.shape:
+    if not broadcasts_to(shape, out.shape):
         raise ValueError(f"could not broadcast a result of shape {aval.shape} into an array of shape {out.shape}")
     if op is not astype and not np.can_cast(aval.dtype, out.dtype, "same_kind"):
         raise TypeError(
@@ -155,8 +155,8 @@ def _check_destination(op: Op, aval: Aval, out: GpuArray) -> None:
 
 def assign(target: GpuArray, value: Any) -> None:
     """target[...] = value: broadcast, converted, safe where they overlap."""
-    if not isinstance(value, GpuArray) and type(value) not in WEAK:
-        host = np.asarray(value) if not isinstance(value, np.generic) else value
+    if not isinstance(value, GpuArray | np.generic) and type(value) not in WEAK:
+        host = np.asarray(value)
         value = host[()] if host.ndim == 0 else to_array(host.astype(target.dtype, copy=False), None, target.context)
     if isinstance(value, np.generic):
         value = value.astype(target.dtype)
@@ -185,7 +185,7 @@ def compute(context: Context, body: Expr, shape: tuple[int, ...], scalars: Seque
         layout = Layout.of(body.results[0], shape)
         bound = BoundPlan(context, elementwise.lower(body, [layout], [], context.traits))
         context.remember(key, bound)
-    return run(bound, [], scalars)  # type: ignore[no-any-return]
+    return run(bound, [], scalars)
 
 
 def filled(context: Context, shape: tuple[int, ...], value: Any, dtype: Any) -> GpuArray:

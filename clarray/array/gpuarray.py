@@ -52,14 +52,14 @@ class GpuArray(ArrayOperators):
     __slots__ = ("__weakref__", "base", "block", "layout", "offset")
     _bind_rank = 1
     _bind: Callable[..., Any]  # set by eager.py
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
     __array_priority__ = 1000
 
     def __init__(self, layout: Layout, offset: int, block: Block, base: GpuArray | None = None) -> None:
         self.layout = layout
         self.offset = offset  # bytes
         self.block = block
-        self.base = base if base is None or base.base is None else base.base
+        self.base: GpuArray | None = base if base is None or base.base is None else base.base
 
     # what it is
 
@@ -264,7 +264,7 @@ class GpuArray(ArrayOperators):
 
     def copy(self, order: str = "K") -> GpuArray:
         """A copy in memory of its own, in the same order of axes ("K") or in C order ("C")."""
-        return movement.astype(self, dtype=self.dtype, order=order)  # type: ignore[no-any-return]
+        return movement.astype(self, dtype=self.dtype, order=order)
 
     def __copy__(self) -> GpuArray:
         return self.copy()
@@ -278,7 +278,7 @@ class GpuArray(ArrayOperators):
         transfer.check_dtype(self.context, dtype)
         if dtype == self.dtype and not copy:
             return self
-        return movement.astype(self, dtype=dtype)  # type: ignore[no-any-return]
+        return movement.astype(self, dtype=dtype)
 
     def view(self, dtype: Any = None) -> GpuArray:
         """The same memory, as another dtype if one is given (the last axis then changes its extent)."""
@@ -293,7 +293,7 @@ class GpuArray(ArrayOperators):
     def reshape(self, *shape: Any) -> GpuArray:
         """Another shape of the same size: a view where strides allow it, else a copy."""
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
-        return movement.reshape(self, shape=tuple(n.__index__() for n in wanted))  # type: ignore[no-any-return]
+        return movement.reshape(self, shape=tuple(n.__index__() for n in wanted))
 
     def transpose(self, *axes: Any) -> GpuArray:
         """A view with the axes in another order; reversed where none is given."""
@@ -301,7 +301,7 @@ class GpuArray(ArrayOperators):
         order = (
             range(self.ndim)[::-1] if wanted is None else [normalize_axis(a, self.ndim, "transpose") for a in wanted]
         )
-        return movement.permute_dims(self, axes=tuple(order))  # type: ignore[no-any-return]
+        return movement.permute_dims(self, axes=tuple(order))
 
     @property
     def T(self) -> GpuArray:
@@ -343,7 +343,7 @@ class GpuArray(ArrayOperators):
 
     def __getitem__(self, index: Any) -> GpuArray:
         if movement.is_basic(index):
-            return movement.slice_(self, index=movement.freeze(index))  # type: ignore[no-any-return]
+            return movement.slice_(self, index=movement.freeze(index))
         return self._get(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
@@ -357,7 +357,7 @@ class GpuArray(ArrayOperators):
     _put: Callable[[GpuArray, Any, Any], None]
 
     def _assign(self, op: Any, other: Any) -> GpuArray:
-        return op(self, other, out=self)  # type: ignore[no-any-return]
+        return op(self, other, out=self)
 
     # to other devices and other processes
 

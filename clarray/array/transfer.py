@@ -51,9 +51,9 @@ def upload(context: Context, array: HostArray, borrow: bool = False) -> tuple[La
         return Layout.of(array.dtype, array.shape), 0, context.memory.adopt(_own_copy(array))
     source = array if borrow and array.flags.c_contiguous else _own_copy(array)
     layout = Layout.of(array.dtype, array.shape)
-    block = context.memory.allocate(layout.nbytes)
-    write(block, 0, source)
-    return layout, 0, block
+    staged = context.memory.allocate(layout.nbytes)
+    write(staged, 0, source)
+    return layout, 0, staged
 
 
 def _own_copy(array: HostArray) -> HostArray:

@@ -24,7 +24,7 @@ from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order
 from clarray.core.op import Reduction
 from clarray.core.traits import Traits
 
-from .elementwise import Operand
+from .operand import Operand
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 FOLD = 16  # most steps between two folds of a cascade, at every level

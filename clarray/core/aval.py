@@ -57,6 +57,11 @@ def broadcast_shapes(shapes: Sequence[Shape], who: str = "broadcast") -> Shape:
     return tuple(result)
 
 
+def broadcasts_to(shape: Shape, to: Shape) -> bool:
+    """Whether an array of `shape` can be stretched to the shape `to`."""
+    return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
+
+
 def normalize_axis(axis: Any, ndim: int, who: str) -> int:
     """An axis counted from the front, or AxisError (an IndexError and a ValueError)."""
     try:

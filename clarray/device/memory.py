@@ -40,7 +40,7 @@ class Block:
         self.host = host  # the bytes, where they are a NumPy array's
         self.shared = shared
         self.event: Any = None
-        self.mapping: np.ndarray[Any, Any] | None = None
+        self.mapping: Any = None  # an ndarray over the mapped bytes
 
     def wait(self) -> None:
         """Return when the last write into this block is done and, if shared, the host can see it."""
@@ -55,10 +55,11 @@ class Block:
     def map(self) -> None:
         """Let the host see the memory."""
         if self.mapping is None and (self.context.maps or self.host is None):
-            flags = cl.map_flags.READ | cl.map_flags.WRITE
+            flags: Any = cl.map_flags.READ | cl.map_flags.WRITE
+            byte: Any = np.dtype(np.uint8)
             with self.context.lock:
                 self.mapping, _ = cl.enqueue_map_buffer(
-                    self.context.queue, self.buffer, flags, 0, (self.nbytes,), np.uint8, is_blocking=True
+                    self.context.queue, self.buffer, flags, 0, (self.nbytes,), byte, is_blocking=True
                 )
 
     def release(self) -> None:
