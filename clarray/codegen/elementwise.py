@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from clarray.core import dtypes, expr
+from clarray.core import dtypes
 from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, ordered_strides, permute
 from clarray.core.traits import Traits
 
 from . import tiled
-from .operand import Operand
+from .operand import Mapped, Operand
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 CHUNK = 4096  # elements below which a CPU's work-item is not worth its launch
@@ -28,52 +28,20 @@ GROUPS_PER_UNIT = 32
 
 
 @dataclass(frozen=True)
-class Elementwise:
+class Elementwise(Mapped):
     """The Spec of `elementwise.mako`."""
 
     template: ClassVar[str] = "elementwise"
 
-    expr: Expr
-    operands: tuple[Operand, ...]  # results, then loads
     rank: int
     walk: str  # "chunk" (CPU) or "grid" (GPU)
     wide: bool
     aliased: bool  # a result is also an operand, element by element
 
     @property
-    def fp64(self) -> bool:
-        return self.expr.fp64
-
-    @property
-    def own_code(self) -> bool:
-        """Whether the user's code is in it, whose calls stay as they are."""
-        return self.expr.own_code
-
-    @property
-    def preamble(self) -> str:
-        """What the user's code wants before the kernel."""
-        return self.expr.preamble
-
-    @property
     def restrict(self) -> str:
         """The qualifier of pointers: none where a result shares memory with an operand."""
         return "" if self.aliased else "restrict"
-
-    @property
-    def scalars(self) -> list[tuple[str, str]]:
-        """C type and name of each scalar argument."""
-        found = self.expr.leaves("scalar")
-        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
-
-    @property
-    def body(self) -> tuple[str, ...]:
-        """The statements of one element."""
-        results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
-        lines, names = self.expr.body(
-            {k: x.at("i") for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)}
-        )
-        stores = [f"{x.at('i')} = {expr.stored(name, x.row)};" for x, name in zip(results, names, strict=True)]
-        return lines + tuple(stores)
 
     @property
     def indices(self) -> list[int]:

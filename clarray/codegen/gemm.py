@@ -22,7 +22,7 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides
 from clarray.core.traits import Traits
 
-from .operand import Operand
+from .operand import Operand, scalar_parameters
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 DEPTH = 256  # steps of k in one block: a panel of b then fits the first cache
@@ -78,8 +78,7 @@ class Product:
     @property
     def scalars(self) -> list[tuple[str, str]]:
         """C type and name of each scalar argument."""
-        found = self.epilogue.leaves("scalar") if self.epilogue else {}
-        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
+        return scalar_parameters(self.epilogue) if self.epilogue else []
 
     @property
     def body(self) -> list[str]:

@@ -24,7 +24,7 @@ from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order
 from clarray.core.op import Reduction
 from clarray.core.traits import Traits
 
-from .operand import Operand
+from .operand import Operand, scalar_parameters
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 FOLD = 16  # most steps between two folds of a cascade, at every level
@@ -93,8 +93,7 @@ class Reduce:
     @property
     def scalars(self) -> list[tuple[str, str]]:
         """C type and name of each scalar argument."""
-        found = self.expr.leaves("scalar")
-        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
+        return scalar_parameters(self.expr)
 
     @property
     def results(self) -> list[tuple[str, str]]:

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
-from clarray.core import dtypes, expr
 from clarray.core.expr import Expr
 from clarray.core.layout import Strides
 from clarray.core.traits import Traits
 
-from .operand import Operand
+from .operand import Mapped, Operand
 from .plan import Argument, Buffer, Launch, Offset, Value, ceil_div
 
 TILE = 16  # rows and columns of a tile: a cache line of float32
@@ -26,13 +25,11 @@ BLOCK_COLUMNS, BLOCK_ROWS = 64, 256  # what a CPU's work-item walks
 
 
 @dataclass(frozen=True)
-class Tiled:
-    """The Spec of `tiled.mako`."""
+class Tiled(Mapped):
+    """The Spec of `tiled.mako`; the element of its body is at row r and column c of a tile."""
 
     template: ClassVar[str] = "tiled"
 
-    expr: Expr
-    operands: tuple[Operand, ...]  # results, then loads
     staged: tuple[str, ...]  # the loads that lie along the other axis
     rank: int
     alone: bool  # a work-item walks a block of tiles by itself (CPU), else a group makes one tile
@@ -40,29 +37,9 @@ class Tiled:
     aliased: bool
 
     @property
-    def fp64(self) -> bool:
-        return self.expr.fp64
-
-    @property
-    def own_code(self) -> bool:
-        """Whether the user's code is in it, whose calls stay as they are."""
-        return self.expr.own_code
-
-    @property
-    def preamble(self) -> str:
-        """What the user's code wants before the kernel."""
-        return self.expr.preamble
-
-    @property
     def restrict(self) -> str:
         """The qualifier of pointers: none where a result shares memory with an operand."""
         return "" if self.aliased else "restrict"
-
-    @property
-    def scalars(self) -> list[tuple[str, str]]:
-        """C type and name of each scalar argument."""
-        found = self.expr.leaves("scalar")
-        return [(dtypes.DTYPES[found[k]].ctype, f"s{k}") for k in sorted(found)]
 
     @property
     def tile(self) -> int:
@@ -84,19 +61,11 @@ class Tiled:
         """The operands read and written where they are."""
         return tuple(x for x in self.operands if x.name not in self.staged)
 
-    @property
-    def body(self) -> tuple[str, ...]:
-        """The statements of the element at row r and column c of a tile."""
-        results, loads = self.operands[: len(self.expr.outputs)], self.operands[len(self.expr.outputs) :]
-        reads = {k: self._at(x) for k, x in zip(sorted(self.expr.leaves("load")), loads, strict=True)}
-        lines, names = self.expr.body(reads)
-        return lines + tuple(f"{self._at(x)} = {expr.stored(n, x.row)};" for x, n in zip(results, names, strict=True))
-
     def word(self, x: Operand) -> tuple[str, int]:
         """The unsigned integer as wide as an element, and the lines of it that `tile_transpose` turns at once."""
         return {4: ("uint", 8), 8: ("ulong", 4)}.get(x.row.itemsize, ("", 0))
 
-    def _at(self, x: Operand) -> str:
+    def at(self, x: Operand) -> str:
         return f"{x.name}_tile[r][c]" if x.name in self.staged else x.at("c")
 
 
