@@ -11,6 +11,11 @@
 ${line} \
 % endfor
 </%def>\
+<%def name="step(a, b)">\
+% for line in spec.step(a, b):
+${line} \
+% endfor
+</%def>\
 <%def name="clear(level, lane)">\
 % for name, zero in zip(acc(level, lane), spec.identity):
 ${name} = ${zero}; \
@@ -25,7 +30,7 @@ ${line} \
 % for k, (text, ctype) in enumerate(zip(state, spec.ctypes)):
 const ${ctype} e${k} = ${text}; \
 % endfor
-${join(acc(0, lane), [f"e{k}" for k, _ in fields])}}
+${step(acc(0, lane), [f"e{k}" for k, _ in fields])}}
 </%def>\
 <%def name="fold_levels()">\
 for (int l = 0; l < ${lanes}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
@@ -107,7 +112,7 @@ kernel void kernel_main(
         int steps = 0;
 % endif
         for (idx t = part; t < size; t += parts) {
-            const long index = t;
+            const ${spec.index_ctype} index = t;
             idx rest = t / r0;
             const idx i = t - rest * r0;
 % for a in reduced:
@@ -145,7 +150,7 @@ kernel void kernel_main(
             while (i < last) {
                 const idx until = ${"min(last, i + fold)" if spec.cascade else "last"};
                 for (; i < until; i++) {
-                    const long index = base + i;
+                    const ${spec.index_ctype} index = base + i;
 % for x in spec.inputs:
                     ${x.qualifier}restrict ${x.name} = ${x.name}_run + i * ${x.name}_step0;
 % endfor
@@ -164,18 +169,20 @@ kernel void kernel_main(
 % endfor
             while (i + ${lanes} <= last) {
                 const idx until = ${f"min(last, i + {lanes} * fold)" if spec.cascade else "last"};
-                for (; i + ${lanes} <= until; i += ${lanes})
+                for (; i + ${lanes} <= until; i += ${lanes}) {
+                    const ${spec.index_ctype} at = base + i;
                     for (int l = 0; l < ${lanes}; l++) {
                         const idx j = i + l;
-                        const long index = base + j;
+                        const ${spec.index_ctype} index = at + l;
                         ${take("j", "l")}
                     }
+                }
 % if spec.cascade:
             ${fold_levels()}
 % endif
             }
             for (int l = 0; i < last; i++, l++) {
-                const long index = base + i;
+                const ${spec.index_ctype} index = base + i;
                 ${take("i", "l")}
             }
 % endif

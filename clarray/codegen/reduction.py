@@ -25,7 +25,7 @@ from clarray.core.op import Reduction
 from clarray.core.traits import Traits
 
 from .operand import Operand, scalar_parameters
-from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 FOLD = 16  # most steps between two folds of a cascade, at every level
 LANES = 16  # accumulators along a reduced axis
@@ -55,6 +55,7 @@ class Reduce:
     lanes: int
     walk: str  # "chunk" (CPU) or "grid" (GPU)
     wide: bool
+    index: NumpyDType  # in which elements are counted
 
     @property
     def fp64(self) -> bool:
@@ -73,7 +74,7 @@ class Reduce:
     @property
     def fields(self) -> tuple[NumpyDType, ...]:
         """The dtypes of the state."""
-        return state_dtypes(self.op, self.accumulator)
+        return state_dtypes(self.op, self.accumulator, self.index)
 
     @property
     def ctypes(self) -> tuple[str, ...]:
@@ -121,10 +122,23 @@ class Reduce:
         values = dict(zip(self.op.letters, names, strict=True))
         return list(lines), [replace_words(self._fill(code), values) for code in self.op.map[self.kind]]
 
+    @property
+    def index_ctype(self) -> str:
+        """The C type of `index`."""
+        return dtypes.DTYPES[self.index].ctype
+
     def combine(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
         """Statements that join state `b` into the variables `a`."""
+        return self._joined(self.op.combine[self.kind], a, b)
+
+    def step(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
+        """Statements that join the state `b` of a later element into the variables `a`."""
+        ordered = self.stage != "last"  # parts are joined in any order
+        return self._joined((self.op.step if ordered else self.op.combine)[self.kind], a, b)
+
+    def _joined(self, code: Sequence[str], a: Sequence[str], b: Sequence[str]) -> list[str]:
         names = {f"a{k}": x for k, x in enumerate(a)} | {f"b{k}": x for k, x in enumerate(b)}
-        texts = [replace_words(self._fill(code), names) for code in self.op.combine[self.kind]]
+        texts = [replace_words(self._fill(text), names) for text in code]
         if len(texts) == 1:
             return [f"{a[0]} = {texts[0]};"]
         joined = [f"const {t} joined{k} = {text};" for k, (t, text) in enumerate(zip(self.ctypes, texts, strict=True))]
@@ -137,7 +151,8 @@ class Reduce:
         return expr.stored(f"({dtypes.DTYPES[self.out].ctype})({text})", dtypes.DTYPES[self.out])
 
     def _fill(self, code: str) -> str:
-        return fill(code, dtypes.DTYPES[self.fields[0]], dtypes.DTYPES[self.out])
+        last = expr.literal(np.iinfo(self.index).max, dtypes.DTYPES[self.index])
+        return fill(code, dtypes.DTYPES[self.fields[0]], dtypes.DTYPES[self.out]).replace("{LAST}", last)
 
 
 def fill(code: str, state: dtypes.DType, out: dtypes.DType) -> str:
@@ -154,9 +169,9 @@ def replace_words(code: str, names: Mapping[str, str]) -> str:
     return re.sub(r"\b[A-Za-z_]\w*\b", lambda m: names.get(m[0], m[0]), code)
 
 
-def state_dtypes(op: Reduction, accumulator: NumpyDType) -> tuple[NumpyDType, ...]:
+def state_dtypes(op: Reduction, accumulator: NumpyDType, index: NumpyDType) -> tuple[NumpyDType, ...]:
     """The dtypes of a state's fields."""
-    named = {"acc": accumulator, "real": dtypes.real(accumulator), "index": np.dtype("int64")}
+    named = {"acc": accumulator, "real": dtypes.real(accumulator), "index": index}
     return tuple(named.get(field) or np.dtype(field) for field in op.state)
 
 
@@ -210,7 +225,7 @@ def lower(
     if parts == 1:
         return Plan((out,), (make.launch("whole", body, walk, [0], numbers, rows, names, 1),))
     kept = prod(walk.kept)
-    fields = state_dtypes(op, accumulator)
+    fields = state_dtypes(op, accumulator, make.index)
     first_scratch = 1 + len(inputs)
     scratch = [first_scratch + k for k in range(len(fields))]
     first = make.launch("first", body, walk, scratch, numbers, rows, names, parts)
@@ -273,6 +288,11 @@ class _Maker:
     def walk(self) -> str:
         return "chunk" if self.traits.kind == "cpu" else "grid"
 
+    @property
+    def index(self) -> NumpyDType:
+        """Narrow where that suffices: as wide as a float32, it goes through the same vector lanes."""
+        return np.dtype("int32" if self.count <= INT32_MAX and not self.op.own_code else "int64")
+
     def along(self, walk: Walk) -> str:
         """Lanes lie along whichever side has the smaller stride in the first input that moves."""
         for kept, reduced in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
@@ -320,7 +340,7 @@ class _Maker:
         )
         spec = Reduce(
             self.op, body, self.kind, self.accumulator, self.out, inputs, stage,
-            len(walk.kept), len(walk.reduced), along, lanes, self.walk, self.wide,
+            len(walk.kept), len(walk.reduced), along, lanes, self.walk, self.wide, self.index,
         )  # fmt: skip
         width = lanes if along == "kept" else 1
         blocks = ceil_div(walk.kept[-1], width)

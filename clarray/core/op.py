@@ -193,10 +193,11 @@ class Reduction(Op):
     The state is a tuple of fields. `map` gives a field's value for one element (over the operand
     letters and `index`, the element's flat position along the reduced axes); `combine` joins two
     states `a0, a1, ...` and `b0, b1, ...` (a's elements come before b's where `ordered`);
-    `identity` is the state of no elements; `finish` makes the result from `a0, a1, ...`, `count`
-    (the number of elements reduced) and `correction`.
+    `step`, where it is simpler, joins a state and that of a later element; `identity` is the state of
+    no elements; `finish` makes the result from `a0, a1, ...`, `count` (the number of elements reduced)
+    and `correction`.
     Holes: {S} the first field's C type, {R} its real C type, {T} the result's, {MIN} and {MAX} the
-    extremes of {S} (infinities of a float).
+    extremes of {S} (infinities of a float), {LAST} the greatest index.
 
     Operands are cast to the accumulator's dtype first, and it is its kind that chooses the code. The
     fields of a combined state are all computed from the old ones. `count` is of the result's real C type.
@@ -228,11 +229,13 @@ class Reduction(Op):
         grad: Callable[..., Sequence[Any]] | None = None,
         domain: tuple[float, float] = (-10.0, 10.0),
         doc: str = "",
+        step: Mapping[str, tuple[str, str]] | None = None,
     ) -> None:
         self.name = name
         self.letters = tuple(letters.split())
         self.map = _fields(map, category)
         self.combine = _fields(combine, category)
+        self.step = self.combine if step is None else _fields(step, category)
         self.identity = _fields(identity, category)
         self.finish = _fields(finish, category)
         self.category = category

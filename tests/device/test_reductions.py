@@ -321,3 +321,19 @@ def test_more_than_2_to_the_31_elements(ctx, rng):
     a = broadcast_to(to_array(x), shape=(rows, columns))
     assert ops.count_nonzero(a).item() == 2 * columns
     assert ops.argmax(a).item() == 2 * columns
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 5000), (300_000, 2)])
+@pytest.mark.parametrize("axis", [0, 1, None])
+def test_argmax_where_nothing_beats_the_identity(ctx, shape, axis):
+    """Rows of -inf alone, of +inf alone, and with a NaN late: the first index, as NumPy's."""
+    for fill in (-np.inf, np.inf):
+        host = np.full(shape, fill, np.float32)
+        for late in (None, np.nan):
+            if late is not None:
+                host[-1, -1] = late
+            x = to_array(host)
+            np.testing.assert_array_equal(ops.argmax(x, axis=axis).numpy(), host.argmax(axis=axis))
+            np.testing.assert_array_equal(ops.argmin(x, axis=axis).numpy(), host.argmin(axis=axis))
+    least = np.full(shape, -128, np.int8)
+    np.testing.assert_array_equal(ops.argmax(to_array(least), axis=axis).numpy(), least.argmax(axis=axis))

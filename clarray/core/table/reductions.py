@@ -46,24 +46,30 @@ count_nonzero = reduction(
 )
 
 
-def _first(better: str) -> dict[str, tuple[str, str]]:
-    """The combination of (value, index) that keeps the better value, a NaN before all, and of equals the first."""
+def _first(better: str, than: str) -> tuple[dict[str, tuple[str, str]], dict[str, tuple[str, str]]]:
+    """How (value, index) states are joined, and how a later element is taken in: the better value wins, a NaN
+    before all, and of equals the first."""
     tie = {"biu": "b0 == a0", "f": "(b0 == a0 || (b0 != b0 && a0 != a0))"}
-    wins = {"biu": f"{better}", "f": f"{better} || (b0 != b0 && a0 == a0)"}
-    take = {kinds: f"({wins[kinds]} || ({tie[kinds]} && b1 < a1))" for kinds in tie}
-    return {kinds: (f"{test} ? b0 : a0", f"{test} ? b1 : a1") for kinds, test in take.items()}
+    wins = {"biu": better, "f": f"{better} || (b0 != b0 && a0 == a0)"}
+    join = {kinds: f"({wins[kinds]} || ({tie[kinds]} && b1 < a1))" for kinds in tie}
+    later = {"biu": f"({better})", "f": f"(!({than}) && a0 == a0)"}
+    codes = [{kinds: (f"{test} ? b0 : a0", f"{test} ? b1 : a1") for kinds, test in tests.items()} for tests in (join, later)]
+    return codes[0], codes[1]
 
 
-LAST = "0x7fffffffffffffffL"  # an index that loses to that of any element
+# An index that loses to that of any element; it remains where none is better than the identity, and all are equal.
+NO_INDEX, FIRST_INDEX = "{LAST}", "a1 == {LAST} ? 0 : a1"
 
+_join, _step = _first("b0 > a0", "b0 <= a0")
 argmax = reduction(
-    "argmax", "x", ("x", "index"), _first("b0 > a0"), ("{MIN}", LAST), REAL_OR_BOOL,
-    state=("acc", "index"), result="index", finish="a1", empty=False, one_axis=True,
+    "argmax", "x", ("x", "index"), _join, ("{MIN}", NO_INDEX), REAL_OR_BOOL, step=_step,
+    state=("acc", "index"), result="index", finish=FIRST_INDEX, empty=False, one_axis=True,
     doc="the index of the greatest element, the first of equals; a NaN wins",
 )  # fmt: skip
+_join, _step = _first("b0 < a0", "b0 >= a0")
 argmin = reduction(
-    "argmin", "x", ("x", "index"), _first("b0 < a0"), ("{MAX}", LAST), REAL_OR_BOOL,
-    state=("acc", "index"), result="index", finish="a1", empty=False, one_axis=True,
+    "argmin", "x", ("x", "index"), _join, ("{MAX}", NO_INDEX), REAL_OR_BOOL, step=_step,
+    state=("acc", "index"), result="index", finish=FIRST_INDEX, empty=False, one_axis=True,
     doc="the index of the least element, the first of equals; a NaN wins",
 )  # fmt: skip
 
