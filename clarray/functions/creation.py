@@ -145,8 +145,10 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, de
     index = builder.cast(builder.index(0), loop)
     far = builder.call(ops.multiply, [index, builder.scalar(1, loop)], (loop, loop), loop)
     value = builder.call(ops.add, [builder.scalar(0, loop), far], (loop, loop), loop)
+    is_second = builder.call(ops.equal, [index, builder.constant(1, loop)], (loop, loop), np.dtype("bool"))
+    value = builder.call(ops.where, [is_second, builder.scalar(2, loop), value], (np.dtype("bool"), loop, loop), loop)
     body = builder.build([builder.cast(value, wanted)])
-    return eager.compute(context, body, (size,), [loop.type(first), distance])
+    return eager.compute(context, body, (size,), [loop.type(first), distance, loop.type(second)])
 
 
 def _ceil(steps: float) -> int:

@@ -144,6 +144,8 @@ def test_python_scalars_are_weak(op, ctx, rng):
     for place in (0, 1):
         domain = oracle.domains(op)[place]
         value = oracle.sample(rng, domain, dtype, ())[()]
+        if op.name == "pow" and dtype.kind == "i":
+            value = np.abs(value)  # a negative exponent that the host knows is refused
         scalar = value.item()
         array = oracle.sample(rng, oracle.domains(op)[1 - place], dtype, 50, special=True)
         hosts = [array, array]
