@@ -287,7 +287,7 @@ def _undecided(op: Ufunc, xs: list[np.ndarray], traits: Any) -> np.ndarray:
     if op.name == "log1p" and kind == "c":
         return np.abs(x) < 1e-15  # NumPy loses all digits
     if op.name in ("multiply", "square") and x.dtype == np.complex64:
-        return np.logical_and.reduce([np.abs(x) > 1e19 for x in xs])  # NumPy overflows later where it has fma
+        return np.logical_and.reduce(np.broadcast_arrays(*(np.abs(x) > 1e19 for x in xs)))  # NumPy overflows later where it has fma
     if op.name == "pow" and kind == "c":
         return ~(_amplification(op, xs) < 80)
     if op.name == "erfinv":
@@ -296,6 +296,6 @@ def _undecided(op: Ufunc, xs: list[np.ndarray], traits: Any) -> np.ndarray:
         return x == -np.inf  # C has inf, SciPy -inf
     if op.name == "digamma":
         return (x < -0.5) & (np.abs(x - np.rint(x)) < 1e-3)  # SciPy is wrong beside the poles
-    if op.name == "gamma" and traits.vendor == "mesa":
-        return x == 0
+    if op.name in ("gamma", "nextafter") and traits.vendor == "mesa":
+        return np.asarray(x == 0)  # of nextafter, rusticl skips the subnormal numbers
     return np.zeros((), bool)

@@ -269,7 +269,10 @@ def _compared_exactly(op: Op, operands: Sequence[Any]) -> list[Any]:
     if not (isinstance(op, Ufunc) and op.result == "bool"):
         names = ", ".join(x.dtype.name if isinstance(x, GpuArray) else repr(x) for x in operands)
         raise OverflowError(f"{op.name}({names}): a Python integer is out of bounds for the array's dtype")
-    return [(np.int64(x) if -(2**63) <= x < 2**63 else np.float64(x)) if type(x) is int else x for x in operands]
+    return [
+        (np.int64(x) if -(2**63) <= x < 2**63 else np.float32(np.inf if x > 0 else -np.inf)) if type(x) is int else x
+        for x in operands
+    ]
 
 
 def described(x: Any) -> Any:

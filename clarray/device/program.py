@@ -29,6 +29,8 @@ class Programs:
         self._options = ["-cl-std=CL1.2"]
         if context.traits.correctly_rounded_divide_sqrt:
             self._options.append("-cl-fp32-correctly-rounded-divide-sqrt")
+        if "simulator" in context.traits.quirks:
+            self._options.append("-cl-opt-disable")  # it stops at what LLVM's optimizer writes: freeze
 
     def kernel(self, spec: Spec, name: str) -> Any:
         """A kernel object of its own: its arguments are nobody else's."""

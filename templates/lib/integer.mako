@@ -23,13 +23,13 @@ static OVERLOAD ${T} integer_pow(${T} x, ${T} y)
 
 static OVERLOAD ${T} integer_shl(${T} x, ${T} y)
 {
-    const bool inside = y >= 0 && y < ${bits[T]};
+    const bool inside = (${U})y < ${bits[T]}; // a negative one is great; rusticl is wrong about two comparisons
     return inside ? (${T})((${U})x << (inside ? y : 0)) : 0;
 }
 
 static OVERLOAD ${T} integer_shr(${T} x, ${T} y)
 {
-    return (${T})(x >> (y >= 0 && y < ${bits[T]} ? y : ${bits[T] - 1}))${"" if T in signed else f" * (y < {bits[T]})"};
+    return (${T})(x >> ((${U})y < ${bits[T]} ? y : ${bits[T] - 1}))${"" if T in signed else f" * (y < {bits[T]})"};
 }
 
 % endfor

@@ -304,7 +304,7 @@ def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng,
             )
         first, second = np.sqrt(np.mean(np.square(errors), axis=0))
         record_property(f"rms error of {size}, and NumPy's", f"{first:.3f} {second:.3f} eps")
-        assert first < 3 * second + 0.25, size  # it grows no faster
+        assert first < 1.5, size  # it hardly grows: that of adding one by one is 4 for 1,000 and 130 for a million
         ours += [e[0] for e in errors]
         numpys += [e[1] for e in errors]
     # lanes along the reduced axis average errors out: where there are none, as on a GPU, a little is lost
@@ -314,8 +314,8 @@ def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng,
 
 def test_more_than_2_to_the_31_elements(ctx, rng):
     """Counted along an axis that is one element stretched."""
-    if ctx.traits.vendor == "oclgrind":
-        pytest.skip("a simulator would take days")
+    if ctx.traits.vendor in ("oclgrind", "mesa"):
+        pytest.skip("a simulator would take days; llvmpipe leaves a loop after 65,535 rounds")
     rows, columns = 3, 2**30
     x = np.array([[1], [0], [2]], np.int8)
     a = broadcast_to(to_array(x), shape=(rows, columns))
