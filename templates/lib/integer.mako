@@ -21,15 +21,20 @@ static OVERLOAD ${T} integer_pow(${T} x, ${T} y)
     return (${T})result;
 }
 
+static OVERLOAD bool integer_outside(${T} y) // is y negative, or no less than the width? one test: rusticl gets two wrong
+{
+    return ((${U})y & ~(${U})${bits[T] - 1}) != 0;
+}
+
 static OVERLOAD ${T} integer_shl(${T} x, ${T} y)
 {
-    const bool inside = (${U})y < ${bits[T]}; // a negative one is great; rusticl is wrong about two comparisons
-    return inside ? (${T})((${U})x << (inside ? y : 0)) : 0;
+    return integer_outside(y) ? 0 : (${T})((${U})x << (y & ${bits[T] - 1}));
 }
 
 static OVERLOAD ${T} integer_shr(${T} x, ${T} y)
 {
-    return (${T})(x >> ((${U})y < ${bits[T]} ? y : ${bits[T] - 1}))${"" if T in signed else f" * (y < {bits[T]})"};
+    const ${T} shifted = x >> (y & ${bits[T] - 1});
+    return integer_outside(y) ? ${f"(x < 0 ? -1 : 0)" if T in signed else "0"} : shifted;
 }
 
 % endfor
