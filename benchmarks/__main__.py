@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 
@@ -35,6 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClarrayError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
+        print(
+            f"benchmarks: the machine is busy (load {os.getloadavg()[0]:.1f}): ratios are not to be trusted",
+            file=sys.stderr,
+        )
     bench = Bench(context, args.peers)
     results = []
     start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
