@@ -68,6 +68,11 @@ class Timing:
         return statistics.median(self.samples)
 
     @property
+    def numbers(self) -> dict[str, float]:
+        """For a file."""
+        return {"median": self.median, "best": self.best, "spread": self.spread, "turns": len(self.samples)}
+
+    @property
     def best(self) -> float:
         return min(self.samples)
 
@@ -276,9 +281,7 @@ def as_json(results: Sequence[Result], context: Context) -> dict[str, Any]:
             {
                 "name": r.case.name, "chapter": r.case.chapter, "nbytes": r.case.nbytes, "skipped": r.skipped,
                 "share_of_copy": r.share, "goal": r.case.goal, "reached": r.reached,
-                "seconds": {
-                    n: {"median": t.median, "best": t.best, "spread": t.spread, "turns": len(t.samples)} for n, t in r.timings.items()
-                },
+                "seconds": {name: t.numbers for name, t in r.timings.items()},
             }
             for r in results
         ],

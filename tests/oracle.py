@@ -287,7 +287,9 @@ def _undecided(op: Ufunc, xs: list[np.ndarray], traits: Any) -> np.ndarray:
     if op.name == "log1p" and kind == "c":
         return np.abs(x) < 1e-15  # NumPy loses all digits
     if op.name in ("multiply", "square") and x.dtype == np.complex64:
-        return np.logical_and.reduce(np.broadcast_arrays(*(np.abs(x) > 1e19 for x in xs)))  # NumPy overflows later where it has fma
+        return np.logical_and.reduce(
+            np.broadcast_arrays(*(np.abs(x) > 1e19 for x in xs))
+        )  # NumPy overflows later where it has fma
     if op.name == "pow" and kind == "c":
         return ~(_amplification(op, xs) < 80)
     if op.name == "erfinv":

@@ -118,7 +118,10 @@ class BoundPlan:
         self.nbytes = plan.outputs[0].nbytes if single else 0
 
     def fresh(self, arrays: Sequence[Any], scalars: Sequence[Any] = ()) -> Sequence[Block]:
-        """Run into new blocks, which are returned; `arrays` have a block and an offset in bytes, and a start in elements."""
+        """Run into new blocks, which are returned.
+
+        `arrays` have a block, an offset in bytes and a start in elements.
+        """
         if self.single is not None:
             return (self.one(arrays, scalars),)
         blocks = [self.context.memory.allocate(layout.nbytes) for layout in self.outputs]

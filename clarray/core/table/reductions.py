@@ -53,7 +53,9 @@ def _first(better: str, than: str) -> tuple[dict[str, tuple[str, str]], dict[str
     wins = {"biu": better, "f": f"{better} || (b0 != b0 && a0 == a0)"}
     join = {kinds: f"({wins[kinds]} || ({tie[kinds]} && b1 < a1))" for kinds in tie}
     later = {"biu": f"({better})", "f": f"(!({than}) && a0 == a0)"}
-    codes = [{kinds: (f"{test} ? b0 : a0", f"{test} ? b1 : a1") for kinds, test in tests.items()} for tests in (join, later)]
+    codes = [
+        {kinds: (f"{test} ? b0 : a0", f"{test} ? b1 : a1") for kinds, test in tests.items()} for tests in (join, later)
+    ]
     return codes[0], codes[1]
 
 
