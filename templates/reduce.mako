@@ -34,10 +34,12 @@ ${step(acc(0, lane), [f"e{k}" for k, _ in fields])}}
 </%def>\
 <%def name="fold_levels()">\
 for (int l = 0; l < ${lanes}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
-            if (++folds == fold) {
-                folds = 0;
-                for (int l = 0; l < ${lanes}; l++) { ${join(acc(2, "l"), acc(1, "l"))} ${clear(1, "l")} }
-            }
+% for level in range(1, spec.levels - 1):
+            if (++folds${level} == fold) {
+                folds${level} = 0;
+                for (int l = 0; l < ${lanes}; l++) { ${join(acc(level + 1, "l"), acc(level, "l"))} ${clear(level, "l")} }
+% endfor
+            ${"}" * (spec.levels - 2)}
 </%def>\
 kernel void kernel_main(
 % for ctype, name in spec.results:
@@ -105,7 +107,7 @@ kernel void kernel_main(
         for (int l = 0; l < ${lanes}; l++) { ${clear(level, "l")} }
 % endfor
 % if spec.cascade:
-        int folds = 0;
+        int ${", ".join(f"folds{level} = 0" for level in range(1, spec.levels - 1))};
 % endif
 % if spec.walk == "grid":
 % if spec.cascade:

@@ -36,11 +36,16 @@ def bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
             return evaluate_into(op, operands, params, out)
     elif len(operands) == 2:  # the warm path of an operator, kept short: evaluate() does the same
         x, y = operands
-        if type(x) is GpuArray and type(y) is GpuArray:
+        if type(x) is GpuArray:
             context = x.block.context
-            bound = context.plans.get((op, x.layout, y.layout))
-            if bound is not None and bound.single is not None and y.block.context is context:
-                return GpuArray(bound.outputs[0], 0, bound.one(operands))
+            if type(y) is GpuArray:
+                bound = context.plans.get((op, x.layout, y.layout))
+                if bound is not None and bound.single is not None and y.block.context is context:
+                    return GpuArray(bound.outputs[0], 0, bound.one(operands))
+            elif type(y) is float:
+                bound = context.plans.get((op, x.layout, float))
+                if bound is not None and bound.single is not None:
+                    return GpuArray(bound.outputs[0], 0, bound.one((x,), (y,)))
     return evaluate(op, operands, params)
 
 

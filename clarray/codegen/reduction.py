@@ -88,8 +88,8 @@ class Reduce:
 
     @property
     def levels(self) -> int:
-        """Levels of accumulators."""
-        return 3 if self.cascade else 1
+        """Levels of accumulators: a GPU's work-items have no lanes that share the work of a sum, but more levels."""
+        return levels_of(self.walk) if self.cascade else 1
 
     @property
     def scalars(self) -> list[tuple[str, str]]:
@@ -241,9 +241,14 @@ def lower(
     return Plan((out,), (first, last), sizes)
 
 
-def fold_of(steps: int) -> int:
+def levels_of(walk: str) -> int:
+    """Levels of a cascade."""
+    return 3 if walk == "chunk" else 6
+
+
+def fold_of(steps: int, levels: int) -> int:
     """Steps between two folds: few where they suffice, as sums of few are exact to more digits."""
-    return next((fold for fold in (2, 4, 8) if fold**3 >= steps), FOLD)
+    return next((fold for fold in (2, 4, 8) if fold**levels >= steps), FOLD)
 
 
 def flat_steps(sizes: tuple[int, ...]) -> Strides:
@@ -369,7 +374,7 @@ class _Maker:
         arguments += [Value(v, index) for v in (items, span, blocks, reduced, per_part, parts)]
         if spec.cascade:
             lanes_along = lanes if along == "reduced" else 1
-            arguments.append(Value(fold_of(ceil_div(per_part, lanes_along)), index))
+            arguments.append(Value(fold_of(ceil_div(per_part, lanes_along), spec.levels), index))
         arguments += [Value(n, index) for n in reversed(walk.kept)]
         arguments += [Value(max(n, 1), index) for n in reversed(walk.reduced)]  # kernels divide by extents
         arguments += [Value(step, index) for step in reversed(walk.kept_steps[0])]
