@@ -77,18 +77,22 @@ class Block:
 
 
 class HostBlock(Block):
-    """A block over a NumPy array's own memory, which is kept alive until the kernels that use it are done."""
+    """A block over a NumPy array's own memory, which is kept alive until the kernels that use it are done.
 
-    __slots__ = ()
+    Whether it was borrowed is not what `shared` says: an adopted block is shared once the host looks into it.
+    """
+
+    __slots__ = ("borrowed",)
 
     def __init__(self, context: Context, buffer: Any, host: np.ndarray[Any, Any], shared: bool) -> None:
         super().__init__(context, buffer, host.nbytes, host, shared)
+        self.borrowed = shared
         if shared:
             self.map()
 
     def __del__(self) -> None:
         context = self.context
-        if not self.shared:
+        if not self.borrowed:
             context.memory.adopted -= self.nbytes
         if context.last_event is not None:
             context.pending.append((context.last_event, self.buffer, self.host))

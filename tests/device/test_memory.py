@@ -386,3 +386,15 @@ def test_unwritable_cache(named, any_ctx, tmp_path):
         out, err = run_python(any_ctx, PROGRAM, XDG_CACHE_HOME=str(obstacle), POCL_CACHE_DIR=str(driver))
     assert err.count("without a disk cache") == 1
     assert out == ANSWER
+
+
+def test_what_was_uploaded_is_given_back_though_the_host_looked_into_it(ctx):
+    """numpy(borrow=True) shares an uploaded array's block, which still counts as device memory until it goes."""
+    before = ctx.memory.in_use
+    x = to_array(np.ones(1 << 16, np.float32))
+    assert ctx.memory.in_use > before
+    view = x.numpy(borrow=True)
+    assert view.sum() == 1 << 16
+    del x, view
+    ctx.synchronize()
+    assert ctx.memory.in_use == before
