@@ -23,6 +23,7 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, permute
 from clarray.core.op import Reduction
 from clarray.core.traits import Traits
+from clarray.errors import DeviceError
 
 from .operand import Operand, scalar_parameters
 from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
@@ -222,6 +223,11 @@ def lower(
     rows = [dtypes.DTYPES[inputs[k].dtype] for k in loads]
     names = [f"x{k}" for k in loads]
     parts = make.parts(walk)
+    if parts > STEPS and "loop_limit" in traits.quirks:  # the last stage would leave its loop and answer wrong
+        raise DeviceError(
+            f"{op.name}() of {prod(walk.reduced):,} elements at once is too long for this driver, whose loops "
+            f"end after 65,535 steps; reduce pieces of at most {STEPS * STEPS:,}"
+        )
     if parts == 1:
         return Plan((out,), (make.launch("whole", body, walk, [0], numbers, rows, names, 1),))
     kept = prod(walk.kept)
