@@ -11,32 +11,15 @@ import pyopencl as cl
 import pytest
 from by_hand import build
 from mako.template import Template
-from scipy import special
+from oracle import ABSOLUTE, DOUBLE_ONLY, REFERENCES, RELAXED, SAME_PRECISION
 from selection import chosen_devices, label
 
 from clarray.codegen.templates import template_dir
 from clarray.core import dtypes, expr, ops
 
 SAMPLES = 300
-RELAXED = {"erfc": 3, "gamma": 16, "lgamma": 4}  # rusticl exceeds OpenCL's limits: 33, 121 and 13 ulp seen
 
-REFERENCES = {
-    "bitwise_left_shift": np.left_shift,
-    "bitwise_right_shift": np.right_shift,
-    "rsqrt": lambda x: 1 / np.sqrt(x),
-    "round": np.rint,
-    "erf": special.erf,
-    "erfc": special.erfc,
-    "erfinv": special.erfinv,
-    "gamma": special.gamma,
-    "lgamma": special.gammaln,
-    "digamma": special.digamma,
-    "expit": special.expit,
-    "logit": special.logit,
-}
-DOUBLE_ONLY = {"erf", "erfc", "erfinv", "gamma", "lgamma", "digamma"}
-ABSOLUTE = {"lgamma", "digamma", "logaddexp"}  # near their zeros only the absolute error is bounded
-SAME_PRECISION = {"nextafter"}
+SAMPLES = 300
 
 
 def loops(op, fp64=True):
