@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,20 +14,13 @@ from clarray.core.layout import Layout
 from clarray.core.traits import Traits
 
 from . import elementwise, reduction
-from .lowering import Operand, rule
+from .lowering import Call, Operand, rule
 from .plan import Plan
 
 
 @rule(ElementwiseCode)
-def _fresh(
-    op: ElementwiseCode,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    return lower(op, operands, (), None if out is None else [out], traits, aliased)
+def _fresh(op: ElementwiseCode, call: Call) -> Plan:
+    return lower(op, call.operands, (), None if call.out is None else [call.out], call.traits, call.aliased)
 
 
 def lower(
@@ -74,26 +66,20 @@ def _leaves(
 
 
 @rule(ReductionCode)
-def _reduction(
-    op: ReductionCode,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    found = resolve(op.name, op.parameters, [_aval(x) for x in operands])
+def _reduction(op: ReductionCode, call: Call) -> Plan:
+    found = resolve(op.name, op.parameters, [_aval(x) for x in call.operands])
     builder = Builder()
-    numbers, arrays = _leaves(builder, operands, [found[p.name] for p in op.parameters])
+    numbers, arrays = _leaves(builder, call.operands, [found[p.name] for p in op.parameters])
     body = builder.build(numbers)
     shape: tuple[int, ...] = broadcast_shapes([x.shape for x in arrays], op.name)  # type: ignore[assignment]
-    axes = normalize_axes(params.get("axis"), len(shape), op.name)
+    axes = normalize_axes(call.params.get("axis"), len(shape), op.name)
+    out = call.out
     if out is None:
-        keepdims = params.get("keepdims", False)
+        keepdims = call.params.get("keepdims", False)
         out = Layout.of(
             op.dtype, tuple(1 if i in axes else n for i, n in enumerate(shape) if keepdims or i not in axes)
         )
-    return reduction.lower(op, body, out, arrays, shape, axes, op.dtype, traits)
+    return reduction.lower(op, body, out, arrays, shape, axes, op.dtype, call.traits)
 
 
 def _aval(x: Operand) -> Aval:

@@ -6,10 +6,9 @@ element lies. `take` reads there, `put` writes there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from clarray.core import dtypes, expr
 from clarray.core.expr import Builder
@@ -19,8 +18,7 @@ from clarray.core.traits import Traits
 
 from . import elementwise
 from .elementwise import Elementwise
-from .lowering import Operand as Described
-from .lowering import rule
+from .lowering import Call, rule
 from .operand import Operand
 from .plan import Plan, Value, is_wide
 
@@ -96,31 +94,22 @@ def lower(
 
 
 @rule(Take)
-def _take(
-    op: Take,
-    operands: Sequence[Described],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    x, *indices = (o for o in operands if isinstance(o, Layout))
+def _take(op: Take, call: Call) -> Plan:
+    (x, *indices), params = call.arrays, call.params
     shape, _ = indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])
-    near = out or Layout.of(x.dtype, shape)  # type: ignore[arg-type]
+    near = call.out or Layout.of(x.dtype, shape)  # type: ignore[arg-type]
     numbers = [*range(2 + len(indices))]
-    return lower(x, near, indices, params["axes"], params["position"], False, numbers, traits)
+    return lower(x, near, indices, params["axes"], params["position"], False, numbers, call.traits)
 
 
 @rule(Put)
-def _put(
-    op: Put, operands: Sequence[Described], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
-) -> Plan:
-    """`aliased` tells that `out` is x itself, so that nothing has to be copied first."""
-    x, value, *indices = (o for o in operands if isinstance(o, Layout))
-    target = out or Layout.of(x.dtype, x.shape)
+def _put(op: Put, call: Call) -> Plan:
+    """`call.aliased` tells that `out` is x itself, so that nothing has to be copied first."""
+    (x, value, *indices), params, traits = call.arrays, call.params, call.traits
+    target = call.out or Layout.of(x.dtype, x.shape)
     numbers = [0, *range(2, 3 + len(indices))]
     scatter = lower(target, value, indices, params["axes"], params["position"], True, numbers, traits)
-    if aliased:
+    if call.aliased:
         return scatter
     builder = Builder()
     body = builder.build([builder.cast(builder.load(0, x.dtype), target.dtype)])

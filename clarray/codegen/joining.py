@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 from clarray.core import dtypes
 from clarray.core.aval import normalize_axis
 from clarray.core.expr import Builder
 from clarray.core.joining import Concat
 from clarray.core.layout import Layout
-from clarray.core.traits import Traits
 
 from . import elementwise
-from .lowering import Operand as Described
-from .lowering import rule
+from .lowering import Call, rule
 from .plan import Launch, Plan
 
 
 @rule(Concat)
-def _concat(
-    op: Concat,
-    operands: Sequence[Described],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    arrays = [x for x in operands if isinstance(x, Layout)]
-    axis = normalize_axis(params["axis"], len(arrays[0].shape), op.name)
+def _concat(op: Concat, call: Call) -> Plan:
+    arrays, out = call.arrays, call.out
+    axis = normalize_axis(call.params["axis"], len(arrays[0].shape), op.name)
     if out is None:
         shape = list(arrays[0].shape)
         shape[axis] = sum(x.shape[axis] for x in arrays)
@@ -38,7 +26,7 @@ def _concat(
     for number, x in enumerate(arrays):
         builder = Builder()
         body = builder.build([builder.cast(builder.load(0, x.dtype), out.dtype)])
-        copy = elementwise.lower(body, [Layout.of(out.dtype, x.shape, out.strides)], [x], traits)
+        copy = elementwise.lower(body, [Layout.of(out.dtype, x.shape, out.strides)], [x], call.traits)
         launches += copy.renumbered({1: 1 + number}).moved(0, start * out.elements[axis]).launches
         start += x.shape[axis]
     return Plan((out,), tuple(launches))

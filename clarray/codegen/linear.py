@@ -6,7 +6,7 @@ reduction, with a product as its map; an outer product to the elementwise kernel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -16,43 +16,33 @@ from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout, broadcast_strides, merge, reshaped_strides
 from clarray.core.linear import Gemm, Matmul, Tensordot, gemm_factors, others
+from clarray.core.op import Op
 from clarray.core.traits import Traits
 
 from . import elementwise, reduction
 from .gemm import Problem, Steps, same_bits, sums_dtype
-from .lowering import Operand, rule
+from .lowering import Call, rule
 from .plan import Plan
 
 
 @rule(Matmul)
-def _matmul(
-    op: Matmul,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    a, b = _layouts(operands)
-    (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
-    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
-    return _product(a, b, result, aval.dtype, traits)
+def _matmul(op: Matmul, call: Call) -> Plan:
+    a, b = call.arrays
+    result, dtype = _result(op, call)
+    return _product(a, b, result, dtype, call.traits)
 
 
 @rule(Gemm)
-def _gemm(
-    op: Gemm, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
-) -> Plan:
-    a, b, *c = _layouts(operands)
-    (aval,) = op.infer([Aval(x.shape, x.dtype) for x in (a, b, *c)], params, traits.fp64)
-    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
-    alpha, beta = gemm_factors(params)
+def _gemm(op: Gemm, call: Call) -> Plan:
+    a, b, *c = call.arrays
+    result, dtype = _result(op, call)
+    alpha, beta = gemm_factors(call.params)
     builder = Builder()
-    value = _scaled(builder, builder.load(0, aval.dtype), alpha)
+    value = _scaled(builder, builder.load(0, dtype), alpha)
     if c and beta != 0:
-        added = _scaled(builder, builder.cast(builder.load(1, c[0].dtype), aval.dtype), beta)
-        value = builder.call(ops.add, (value, added), (aval.dtype,) * 2, aval.dtype)
-    return _product(a, b, result, aval.dtype, traits, builder.build([value]), c, aliased)
+        added = _scaled(builder, builder.cast(builder.load(1, c[0].dtype), dtype), beta)
+        value = builder.call(ops.add, (value, added), (dtype,) * 2, dtype)
+    return _product(a, b, result, dtype, call.traits, builder.build([value]), c, call.aliased)
 
 
 def _scaled(builder: Builder, value: int, factor: Any) -> int:
@@ -63,18 +53,10 @@ def _scaled(builder: Builder, value: int, factor: Any) -> int:
 
 
 @rule(Tensordot)
-def _tensordot(
-    op: Tensordot,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    a, b = _layouts(operands)
-    (aval,) = op.infer([Aval(a.shape, a.dtype), Aval(b.shape, b.dtype)], params, traits.fp64)
-    result = out or Layout.of(aval.dtype, aval.shape)  # type: ignore[arg-type]
-    axes_a, axes_b = params["axes"]
+def _tensordot(op: Tensordot, call: Call) -> Plan:
+    (a, b), traits = call.arrays, call.traits
+    result, dtype = _result(op, call)
+    axes_a, axes_b = call.params["axes"]
     free_a, free_b = others(axes_a, len(a.shape)), others(axes_b, len(b.shape))
     depth = prod(a.shape[k] for k in axes_a)
     rows, columns = prod(a.shape[k] for k in free_a), prod(b.shape[k] for k in free_b)
@@ -83,7 +65,7 @@ def _tensordot(
     copies = [k for k, (_, copied) in enumerate(matrices) if copied is not None]
     if result.size == 0:
         return Plan((result,), ())
-    product = _product(matrices[0][0], matrices[1][0], flat, aval.dtype, traits)
+    product = _product(matrices[0][0], matrices[1][0], flat, dtype, traits)
     indirect = not result.c_contiguous  # then the product is made in scratch memory and copied
     first = 3 + len(copies) + indirect
     renumbered = {1 + k: 3 + copies.index(k) for k in copies} | ({0: first - 1} if indirect else {})
@@ -117,8 +99,10 @@ def _copy(source: Layout, to: Layout, traits: Traits) -> Plan:
     return elementwise.lower(builder.build([builder.load(0, source.dtype)]), [to], [source], traits)
 
 
-def _layouts(operands: Sequence[Operand]) -> list[Layout]:
-    return [x for x in operands if isinstance(x, Layout)]
+def _result(op: Op, call: Call) -> tuple[Layout, NumpyDType]:
+    """Where the result goes, and the product's own dtype."""
+    (aval,) = op.infer([Aval(x.shape, x.dtype) for x in call.arrays], call.params, call.traits.fp64)
+    return call.out or Layout.of(aval.dtype, aval.shape), aval.dtype  # type: ignore[arg-type]
 
 
 def _product(

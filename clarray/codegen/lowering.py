@@ -7,6 +7,7 @@ one's) Python type.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,26 @@ from . import elementwise, reduction
 from .plan import Plan
 
 Operand = Layout | NumpyDType | type
-Rule = Callable[[Any, Sequence[Operand], Mapping[str, Any], Traits, Layout | None, bool], Plan]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One use of an Op on a device: `out` is the layout of a result that is already there, which is an operand too
+    where `aliased`."""
+
+    operands: Sequence[Operand]
+    params: Mapping[str, Any]
+    traits: Traits
+    out: Layout | None = None
+    aliased: bool = False
+
+    @property
+    def arrays(self) -> list[Layout]:
+        """The operands that are no scalars."""
+        return [x for x in self.operands if isinstance(x, Layout)]
+
+
+Rule = Callable[[Any, Call], Plan]
 RULES: dict[type[Op], Rule] = {}
 
 
@@ -48,7 +68,7 @@ def lower(
     """The Plan of one Op; the results' layouts are new unless `out` gives that of the result."""
     for cls in type(op).__mro__:
         if cls in RULES:
-            return RULES[cls](op, operands, params, traits, out, aliased)
+            return RULES[cls](op, Call(operands, params, traits, out, aliased))
     raise TypeError(f"{op.name}() has no kernel: it is a {type(op).__name__} without a lowering rule")
 
 
@@ -58,9 +78,8 @@ def promotes_as(operand: Operand) -> NumpyDType | type:
 
 
 @rule(Ufunc)
-def _ufunc(
-    op: Ufunc, operands: Sequence[Operand], params: Mapping[str, Any], traits: Traits, out: Layout | None, aliased: bool
-) -> Plan:
+def _ufunc(op: Ufunc, call: Call) -> Plan:
+    operands, out, traits = call.operands, call.out, call.traits
     loop, result = op.resolve(tuple(promotes_as(x) for x in operands), traits.fp64)
     builder = Builder()
     args = []
@@ -75,19 +94,12 @@ def _ufunc(
     body = builder.build([value if out is None else builder.cast(value, out.dtype)])
     shape = out.shape if out is not None else broadcast_shapes([x.shape for x in arrays], op.name)
     outputs = [out] if out is not None else elementwise.result_layouts(body, shape, arrays)  # type: ignore[arg-type]
-    return elementwise.lower(body, outputs, arrays, traits, aliased)
+    return elementwise.lower(body, outputs, arrays, traits, call.aliased)
 
 
 @rule(Reduction)
-def _reduction(
-    op: Reduction,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    arrays = [x for x in operands if isinstance(x, Layout)]
+def _reduction(op: Reduction, call: Call) -> Plan:
+    arrays, params, out, traits = call.arrays, call.params, call.out, call.traits
     x = arrays[0]
     axes = normalize_axes(params.get("axis"), len(x.shape), op.name)
     accumulator, result = op.resolve(x.dtype, params.get("dtype"), traits.fp64)
@@ -102,15 +114,8 @@ def _reduction(
 
 
 @rule(Astype)
-def _astype(
-    op: Astype,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    (x,) = operands
+def _astype(op: Astype, call: Call) -> Plan:
+    (x,), params, out = call.operands, call.params, call.out
     dtype = np.dtype(params["dtype"]) if out is None else out.dtype
     builder = Builder()
     if isinstance(x, Layout):
@@ -125,20 +130,13 @@ def _astype(
         outputs = [Layout.of(dtype, arrays[0].shape)]
     else:
         outputs = elementwise.result_layouts(body, arrays[0].shape, arrays)
-    return elementwise.lower(body, outputs, arrays, traits, aliased)
+    return elementwise.lower(body, outputs, arrays, call.traits, call.aliased)
 
 
 @rule(Unslice)
-def _unslice(
-    op: Unslice,
-    operands: Sequence[Operand],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    g, like = (x for x in operands if isinstance(x, Layout))
-    whole = out or Layout.of(g.dtype, like.shape)
+def _unslice(op: Unslice, call: Call) -> Plan:
+    (g, like), params, traits = call.arrays, call.params, call.traits
+    whole = call.out or Layout.of(g.dtype, like.shape)
     builder = Builder()
     zeros = elementwise.lower(builder.build([builder.constant(0, whole.dtype)]), [whole], [], traits)
     found = slice_.view([whole], params)

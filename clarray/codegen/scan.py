@@ -8,10 +8,10 @@ neighbouring rows, so that its compiler vectorizes across them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -23,8 +23,7 @@ from clarray.core.layout import Layout, Strides, memory_order, merge, permute
 from clarray.core.op import Reduction
 from clarray.core.traits import Traits
 
-from .lowering import Operand as Described
-from .lowering import rule
+from .lowering import Call, rule
 from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wide, round_up
 from .reduction import fill, replace_words
 
@@ -98,17 +97,10 @@ class Rows:
 
 
 @rule(Cumulative)
-def _cumulative(
-    op: Cumulative,
-    operands: Sequence[Described],
-    params: Mapping[str, Any],
-    traits: Traits,
-    out: Layout | None,
-    aliased: bool,
-) -> Plan:
-    (x,) = (o for o in operands if isinstance(o, Layout))
+def _cumulative(op: Cumulative, call: Call) -> Plan:
+    (x,), params, traits = call.arrays, call.params, call.traits
     accumulator, result = op.reduction.resolve(x.dtype, params.get("dtype"), traits.fp64)
-    target = out or Layout.of(result, x.shape)
+    target = call.out or Layout.of(result, x.shape)
     if target.size == 0:
         return Plan((target,), ())
     axis = normalize_axis(params["axis"], len(x.shape), op.name)
