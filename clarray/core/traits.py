@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -68,3 +70,10 @@ class Traits:
 
     quirks: frozenset[str] = frozenset()
     """Names of rows of `device.quirks.QUIRKS` that hold for this device."""
+
+    tuned: Mapping[tuple[str, str], Any] = field(default_factory=dict, compare=False)
+    """What was measured to be best here, by (name of a `codegen.tuning.Tunable`, class of problems)."""
+
+    def choice(self, tunable: str, problem: str, default: Any) -> Any:
+        """What `tunable` takes for a class of problems: the winner of a tuning run, or the default."""
+        return self.tuned.get((tunable, problem), default) if self.tuned else default
