@@ -2,9 +2,8 @@
 
 On a CPU (`gemm.mako`) a work-item makes a block of the result, a register tile at a time, from panels of both
 operands in the order in which the arithmetic reads them, after Goto and van de Geijn 2008, "Anatomy of
-high-performance matrix multiplication". On a GPU (`gemm_tiled.mako`) a group makes a tile through
-local memory. Integers are multiplied as unsigned ones of 32 or 64 bits, which wrap; bools are
-counted; halves are computed as floats.
+high-performance matrix multiplication". What a GPU gets is in `gemm_gpu`. Integers are multiplied as
+unsigned ones of 32 or 64 bits, which wrap; bools are counted; halves are computed as floats.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ LOCAL_BYTES = 448 << 10  # of local memory, where there is so much
 TASK = 1 << 19  # multiplications below which a CPU's work-item is not worth its launch
 LAUNCH = 1 << 15  # elements that are packed in the time that one more launch takes
 PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
-GROUP = 256  # work-items of a GPU's group
-GROUPS_PER_UNIT = 2  # groups a GPU wants at least
 
 
 @dataclass(frozen=True)
@@ -139,23 +136,6 @@ class Panels(Product):
 
 
 @dataclass(frozen=True)
-class Tiled(Product):
-    """The Spec of `gemm_tiled.mako`: 256 work-items, `each` x `each` elements of the tile to every one."""
-
-    template: ClassVar[str] = "gemm_tiled"
-    depth: ClassVar[int] = 16  # steps of k in local memory
-
-    each: int
-    a_fast: str  # the axis along which neighbours are read by neighbours: "m" or "k"
-    b_fast: str  # "k" or "n"
-
-    @property
-    def side(self) -> int:
-        """Rows and columns of a group's tile."""
-        return 16 * self.each
-
-
-@dataclass(frozen=True)
 class Vector(Product):
     """The Spec of `gemv.mako`: the product with a vector, lanes `along` "k" or "m"."""
 
@@ -255,7 +235,7 @@ class Problem:
 
     def plan(self) -> Plan:
         """The launches."""
-        return self._panels() if self.traits.kind == "cpu" else self._tiled()
+        return self._panels()
 
     def vector(self) -> Plan | None:
         """On a CPU the product with a vector (n is 1), where a and b lie as `gemv.mako` reads them."""
@@ -367,16 +347,3 @@ class Problem:
         arguments = (Buffer(number), Offset(number), Buffer(self.scratch), *self._values(values))
         groups = (ceil_div(self.n, wide), ceil_div(self.depth, block_k), prod(own))
         return Launch(spec, arguments, groups, (1, 1, 1), "kernel_pack")
-
-    def _tiled(self) -> Plan:
-        stacked = prod(self.batch)
-        wanted = GROUPS_PER_UNIT * max(self.traits.compute_units, 8)
-        each = next((e for e in (4, 2) if stacked * ceil_div(self.m, 16 * e) * ceil_div(self.n, 16 * e) >= wanted), 1)
-        a, b = self.steps[1:3]
-        spec = Tiled(
-            *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide, each,
-            "m" if abs(a.first) < abs(a.second) else "k", "k" if abs(b.first) < abs(b.second) else "n",
-        )  # fmt: skip
-        groups = stacked * ceil_div(self.m, spec.side) * ceil_div(self.n, spec.side)
-        arguments = [*self._buffers(), *self._scalars(), *self._values([self.m, self.n, self.depth, *self._strides()])]
-        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (GROUP * groups,), (GROUP,)),))

@@ -21,6 +21,7 @@ from clarray.core.traits import Traits
 
 from . import elementwise, reduction
 from .gemm import Problem, Steps, same_bits, sums_dtype
+from .gemm_gpu import GpuProblem
 from .lowering import Call, rule
 from .plan import Plan
 
@@ -259,4 +260,5 @@ def _matrices(
         layouts[1], layouts[2] = layouts[2], layouts[1]
         numbers[1], numbers[2] = numbers[2], numbers[1]
         m, n = n, m
-    return Problem(m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits)
+    kind = Problem if traits.kind == "cpu" else GpuProblem
+    return kind(m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits)
