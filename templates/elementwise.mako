@@ -23,9 +23,14 @@ kernel void kernel_main(
 % endfor
 )
 {
+% if spec.walk != "grid":
 % if spec.walk == "chunk":
     idx at = (idx)get_global_id(0) * chunk;
     const idx end = min(at + chunk, size);
+% else:
+    idx at = 0;
+    const idx end = size;
+% endif
     idx rest = at / n0;
     idx first = at - rest * n0;
 % for a in outer:
@@ -42,6 +47,9 @@ kernel void kernel_main(
         const long i${a} = c${spec.rank - 1 - a};
 % endif
 % endfor
+% if spec.aliased and spec.walk == "chunk":
+        #pragma clang loop vectorize(assume_safety)
+% endif
         for (idx i = first; i < last; i++) {
 % if spec.rank - 1 in spec.indices:
             const long i${spec.rank - 1} = i;

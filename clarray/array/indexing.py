@@ -10,13 +10,15 @@ broadcasts along the true elements, does not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from clarray.core import indexing, ops
-from clarray.core.aval import broadcast_shapes
+from clarray.core.aval import broadcast_shapes, broadcasts_to
 from clarray.core.cumulative import cumulative_sum
 from clarray.core.expr import Builder
 from clarray.core.indexing import Part
@@ -47,16 +49,20 @@ def put(x: GpuArray, index: Any, value: Any) -> None:
         if mask.axes and _is_free(value, after, before):
             return _put_masked(x, mask.value, value, before, after)
     found = indexing.arrange(_positions(x, parts))
-    target = x[found.basic]
     if not found.arrays:
-        return eager.assign(target, value)
-    shape, _ = indexing.indexed_shape(target.shape, [i.shape for i in found.arrays], found.axes, found.position)
-    while value.ndim > len(shape) and value.shape[0] == 1:
-        value = value[0]
-    if broadcast_shapes([value.shape, shape], "put") != shape:
-        raise ValueError(f"shape mismatch: a value of shape {value.shape} cannot be assigned to the indexed {shape}")
-    _scatter(target, value, found)
+        return eager.assign(x[found.basic], value)
+    _scatter(x[found.basic], value, found)
     return None
+
+
+def add_at(x: GpuArray, index: Any, value: Any) -> None:
+    """x[index] += value, as often as each element is indexed, as `numpy.add.at` does; the index is any."""
+    found = indexing.arrange(_positions(x, indexing.expand(index, x.ndim)))
+    target, value = x[found.basic], _prepared(x, value)
+    if not found.arrays:
+        ops.add(target, value, out=target)
+    else:
+        _scatter(target, value, found, indexing.put_add, {"ordered": indexing.ordered()})
 
 
 def _is_free(value: GpuArray, after: int, before: int) -> bool:
@@ -78,20 +84,28 @@ def _put_masked(x: GpuArray, mask: Any, value: GpuArray, before: int, after: int
     eager.evaluate_into(ops.where, (mask.reshape(*mask.shape, *[1] * after), value, x), {}, x)
 
 
-def _scatter(target: GpuArray, value: GpuArray, found: indexing.Arranged) -> None:
-    """Enqueue the writes, into the memory of `target` itself."""
+def _scatter(
+    target: GpuArray, value: GpuArray, found: indexing.Arranged, op: indexing.Put = indexing.put,
+    further: Mapping[str, Any] = MappingProxyType({}),
+) -> None:  # fmt: skip
+    """Enqueue the writes, into the memory of `target` itself; `further` are params of `op` beside the places."""
+    shape, _ = indexing.indexed_shape(target.shape, [i.shape for i in found.arrays], found.axes, found.position)
+    while value.ndim > len(shape) and value.shape[0] == 1:
+        value = value[0]
+    if not broadcasts_to(value.shape, shape):
+        raise ValueError(f"shape mismatch: a value of shape {value.shape} cannot be assigned to the indexed {shape}")
     if not target.layout.writable:
         raise ValueError(f"the destination of shape {target.shape} is a broadcast view and cannot be written to")
     indices = [i.copy() if eager.may_share_memory(i, target) else i for i in found.arrays]
     arrays = [value.copy() if eager.may_share_memory(value, target) else value, *indices]
-    eager.check_contexts("put", [target, *arrays])
-    params = {"axes": found.axes, "position": found.position}
-    key = (indexing.put, "in place", target.layout, *(a.layout for a in arrays), found.axes, found.position)
+    eager.check_contexts(op.name, [target, *arrays])
+    params = {"axes": found.axes, "position": found.position, **further}
+    key = (op, "in place", target.layout, *(a.layout for a in arrays), *params.values())
     context = target.context
     bound = context.plans.get(key)
     if bound is None:
         layouts = [target.layout, *(a.layout for a in arrays)]
-        bound = eager.bound_plan(context, indexing.put, layouts, params, target.layout, True)
+        bound = eager.bound_plan(context, op, layouts, params, target.layout, True)
         context.remember(key, bound)
     if bound.launchers:
         operands = [target, target, *arrays]

@@ -11,20 +11,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import numpy as np
 
 from clarray.core import dtypes
 from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, ordered_strides, permute
+from clarray.core.table import UFUNCS
 from clarray.core.traits import Traits
 
 from . import tiled
 from .operand import Mapped, Operand
 from .plan import Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+from .tuning import Sample, Tunable, tunable
 
 CHUNK = 4096  # elements below which a CPU's work-item is not worth its launch
+CHUNKS_PER_UNIT = 4
 GROUP = 256  # work-items of a GPU's group
 GROUPS_PER_UNIT = 32
+SMALL = 1 << 20  # elements below which operands are likely to lie in a cache
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Elementwise(Mapped):
     template: ClassVar[str] = "elementwise"
 
     rank: int
-    walk: str  # "chunk" (CPU) or "grid" (GPU)
+    walk: str  # "chunk" (CPU) or "grid" (GPU); "all": every work-item meets every element
     wide: bool
     aliased: bool  # a result is also an operand, element by element
 
@@ -114,12 +120,16 @@ def launch(
     arguments += scalars
     arguments.append(Value(total, index))
     if spec.walk == "chunk":
-        chunk = round_up(max(CHUNK, ceil_div(total, 4 * traits.compute_units)), 64)
+        chunks = traits.choice("elementwise", size_class(total), CHUNKS_PER_UNIT) * traits.compute_units
+        chunk = round_up(max(CHUNK, ceil_div(total, chunks)), 64)
         arguments.append(Value(chunk, index))
         global_size, local_size = (ceil_div(total, chunk),), (1,)
+    elif spec.walk == "all":
+        global_size, local_size = (1,), (1,)
     else:
-        local = min(GROUP, traits.max_work_group)
-        groups = min(ceil_div(total, local), GROUPS_PER_UNIT * max(traits.compute_units, 8))
+        group, per_unit = traits.choice("elementwise", size_class(total), (GROUP, GROUPS_PER_UNIT))
+        local = min(group, traits.max_work_group)
+        groups = min(ceil_div(total, local), per_unit * max(traits.compute_units, 8))
         global_size, local_size = (groups * local,), (local,)
     arguments += [Value(n, index) for n in reversed(sizes)]
     for operand, s in zip(spec.operands, strides, strict=True):
@@ -139,3 +149,26 @@ def normalize(shape: tuple[int, ...], strides: list[Strides], keep_axes: bool) -
     if not sizes:
         return (1,), [(1,) if k == 0 else (0,) for k in range(len(strides))]
     return sizes, list(merged)
+
+
+def size_class(total: int) -> str:
+    """The class of problems of so many elements."""
+    return "small" if total < SMALL else "large"
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[Any]:
+    """Chunks of a compute unit; of a GPU work-items of a group, and groups of a compute unit."""
+    if walk_of(traits) == "chunk":
+        return (2, 1, 8, 16, 64)
+    pairs = [(group, per_unit) for group in (256, 128, 512, 64) for per_unit in (32, 8, 128)]
+    return [(group, per_unit) for group, per_unit in pairs if group <= traits.max_work_group]
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    return [
+        Sample(problem, UFUNCS["add"], (Layout.of(np.dtype(np.float32), (size,)),) * 2, np.add)
+        for problem, size in (("large", 1 << 24), ("small", 1 << 17))
+    ]
+
+
+tunable(Tunable("elementwise", "into how many pieces elementwise work is cut", _candidates, _samples))

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clarray.config import config
+
 from .aval import Aval, Shape, broadcast_shapes
 from .op import Op
 
@@ -132,25 +134,33 @@ def indexed_shape(shape: Shape, indices: Sequence[Shape], axes: Sequence[int], p
     return kept[:position] + common + kept[position:], common
 
 
-class Take(Op):
-    """take(x, *indices): the elements of x at integer arrays along `axes`, which become the axes from
-    `position` on. Negative indices count from the end; those outside are moved to the nearest end."""
+class Indexing(Op):
+    """An Op whose last operands are integer arrays along `axes` of the first; their own axes stand from `position`
+    on in the shape that they index. A negative index counts from the end."""
+
+    def indexed(self, x: Aval, indices: Sequence[Aval], params: Mapping[str, Any]) -> Shape:
+        """The indexed shape; IndexError where an index is not of integers or does not fit."""
+        for i in indices:
+            if i.dtype.kind not in "iu":
+                raise IndexError(f"{self.name}(): indices are integers, {i.dtype.name} came; cast with astype() first")
+        return indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])[0]
+
+
+class Take(Indexing):
+    """take(x, *indices): the elements of x there; an index outside is moved to the nearest end."""
 
     name = "take"
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         x, *indices = avals
-        _check_indices(self.name, indices)
-        shape, _ = indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])
-        return (Aval(shape, x.dtype),)
+        return (Aval(self.indexed(x, indices, params), x.dtype),)
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        raise TypeError(
-            "take() has no gradient yet: it needs a sum over equal indices; use slices, or where() with a mask"
-        )
+        x, *indices = operands
+        return (gather_back(g, x, *indices, **params, ordered=ordered()), *[None] * len(indices))
 
 
-class Put(Op):
+class Put(Indexing):
     """put(x, value, *indices): x, but `value` at the places that `take` would read. Indices outside are
     left out; where an index comes twice, one of its values stays, it is not said which."""
 
@@ -158,8 +168,7 @@ class Put(Op):
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         x, value, *indices = avals
-        _check_indices(self.name, indices)
-        shape, _ = indexed_shape(x.shape, [i.shape for i in indices], params["axes"], params["position"])
+        shape = self.indexed(x, indices, params)
         if broadcast_shapes([value.shape, shape], self.name) != shape:
             raise ValueError(
                 f"shape mismatch: a value of shape {value.shape} does not broadcast to the indexed {shape}"
@@ -167,14 +176,50 @@ class Put(Op):
         return (Aval(x.shape, x.dtype),)
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        raise TypeError("put() has no gradient yet; use slices, or where() with a mask")
+        """Where an index comes twice, each of its values is taken for the one that stayed."""
+        _, _, *indices = operands
+        zero = np.zeros((), np.dtype(g.dtype))
+        return (put(g, zero, *indices, **params), take(g, *indices, **params), *[None] * len(indices))
 
 
-def _check_indices(who: str, indices: Sequence[Aval]) -> None:
-    for i in indices:
-        if i.dtype.kind not in "iu":
-            raise IndexError(f"{who}(): indices are integers, {i.dtype.name} came; cast with astype() first")
+class PutAdd(Put):
+    """put_add(x, value, *indices): x with `value` added, as often as an index comes, to what `take` would read.
+
+    Indices outside are left out. Bools are joined by or. `ordered` sums come in the order of the indices; others, on
+    a GPU, in any order, so that the last bits of a floating sum vary.
+    """
+
+    name = "put_add"
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        _, _, *indices = operands
+        places = {k: v for k, v in params.items() if k != "ordered"}
+        return (g, take(g, *indices, **places), *[None] * len(indices))
+
+
+class GatherBack(Indexing):
+    """gather_back(g, like, *indices): zeros like the second operand, g added at the indices: the gradient of take."""
+
+    name = "gather_back"
+    shape_only = (1,)
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        g, like, *indices = avals
+        self.indexed(like, indices, params)
+        return (Aval(like.shape, g.dtype),)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        _, _, *indices = operands
+        places = {k: v for k, v in params.items() if k != "ordered"}
+        return (take(g, *indices, **places), None, *[None] * len(indices))
+
+
+def ordered() -> bool:
+    """Whether sums over equal indices have to come in order: the flag `deterministic`."""
+    return bool(config.deterministic == "more")
 
 
 take = Op.registry["take"] = Take()
 put = Op.registry["put"] = Put()
+put_add = Op.registry["put_add"] = PutAdd()
+gather_back = Op.registry["gather_back"] = GatherBack()

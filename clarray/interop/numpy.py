@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from clarray.array.gpuarray import GpuArray
+from clarray.array.indexing import add_at
 from clarray.core import dtypes
 from clarray.core.op import Op, Ufunc
 from clarray.device import current
@@ -54,8 +55,8 @@ def install(namespace: ModuleType) -> None:
 
 
 def __array_ufunc__(self: GpuArray, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """A NumPy ufunc, or its reduce, accumulate or outer, on the device."""
-    if not all(_ours(x) for x in inputs):
+    """A NumPy ufunc, or its reduce, accumulate, outer or at, on the device."""
+    if not all(_ours(x) for x in inputs if method != "at" or x is not inputs[1]):  # an index is anything
         return NotImplemented
     out = kwargs.pop("out", None)
     if out is not None:
@@ -66,7 +67,7 @@ def __array_ufunc__(self: GpuArray, ufunc: np.ufunc, method: str, *inputs: Any, 
                 f"{type(out).__name__}; read it with numpy(), or give a GpuArray as out"
             )
         kwargs["out"] = out
-    call = {"__call__": _call, "reduce": _reduce, "accumulate": _accumulate, "outer": _outer}.get(method)
+    call = {"__call__": _call, "reduce": _reduce, "accumulate": _accumulate, "outer": _outer, "at": _at}.get(method)
     if call is None:
         raise TypeError(f"numpy.{ufunc.__name__}.{method}() has no counterpart on the device; {_remedy}")
     return call(ufunc, inputs, kwargs)
@@ -119,6 +120,20 @@ def _accumulate(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) 
 def _outer(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     a, b = (_namespace[0].asarray(x) for x in inputs)
     return _call(ufunc, (a.reshape(*a.shape, *[1] * b.ndim), b), kwargs)
+
+
+def _at(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
+    x, index, value = inputs
+    if ufunc.__name__ not in ("add", "subtract"):
+        raise TypeError(f"numpy.{ufunc.__name__}.at() has no counterpart on the device; {_remedy}")
+    if not isinstance(x, GpuArray):
+        raise TypeError(
+            f"numpy.{ufunc.__name__}.at(): the array to add to is on the host; read the others with numpy()"
+        )
+    value = _namespace[0].asarray(value, device=None if isinstance(value, GpuArray) else x.device)
+    if not np.can_cast(value.dtype, x.dtype, "same_kind"):
+        raise TypeError(f"numpy.{ufunc.__name__}.at(): {value.dtype.name} values cannot be added to {x.dtype.name}")
+    add_at(x, index, value if ufunc.__name__ == "add" else -value)
 
 
 def _check_options(ufunc: np.ufunc, kwargs: dict[str, Any], known: Sequence[str]) -> None:

@@ -79,7 +79,7 @@ def test_ufunc_methods(ctx, x):
 def test_what_is_not_there_is_a_type_error(ctx, x):
     a = ca.asarray(x)
     for call in (
-        lambda: np.gcd(ca.arange(3), 2), lambda: np.add.at(a, [0], 1), lambda: np.add(a, 1, where=[True] * 4),
+        lambda: np.gcd(ca.arange(3), 2), lambda: np.maximum.at(a, [0], 1), lambda: np.add(a, 1, where=[True] * 4),
         lambda: np.subtract.reduce(a), lambda: np.unwrap(a), lambda: np.piecewise(a, [a > 0], [1]),
     ):  # fmt: skip
         with pytest.raises(TypeError):
