@@ -12,17 +12,19 @@ from clarray.device.current import context_for, use
 from clarray.errors import ClarrayError
 
 from . import cases  # noqa: F401  the rows add themselves
-from .harness import CASES, Bench, Case, table
-from .harness import as_json as everything
+from .harness import CASES, Bench, Case
+from .report import as_json, table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", metavar="case", help="words from chapters or names of cases; all if none")
     parser.add_argument("--device", help="as for clarray: opencl0:0, gpu, pocl")
-    parser.add_argument("--peers", action="store_true", help="time torch, JAX, numexpr, pyopencl.array where installed")
+    parser.add_argument("--peers", action="store_true", help="time torch, JAX, numexpr, CLBlast, ... where installed")
     parser.add_argument("--json", metavar="FILE", help="write all that was measured")
-    parser.add_argument("--plot", metavar="FILE", help="draw it (needs matplotlib)")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw the roofline, and beside it FILE-ratios (needs matplotlib)"
+    )
     parser.add_argument("--list", action="store_true", help="name the cases")
     args = parser.parse_args(arguments)
     chosen = select(args.cases)
@@ -50,14 +52,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(start, end="", file=sys.stderr)
     version = context.device.cl.platform.version.split(maxsplit=2)
     print(table(results, f"{version[-1].split(',')[0].split('  ')[0]} {context.device.name}"))
+    for name, reason in bench.peers.absent.items():
+        print(f"without {name}: {reason}")
+    found = as_json(results, context, bench.peers.absent)
     if args.json:
         with open(args.json, "w") as file:
-            json.dump(everything(results, context), file, indent=1, ensure_ascii=False)
+            json.dump(found, file, indent=1, ensure_ascii=False)
             file.write("\n")
     if args.plot:
         from .plot import draw
 
-        draw(results, context.device.hardware, args.plot)
+        draw(found, args.plot)
     return 0
 
 

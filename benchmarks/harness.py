@@ -1,16 +1,29 @@
-"""Cases, and how they are timed: each in turns with its peers in one process, medians and spread.
+"""Cases: what is timed, beside whom, and what is to be reached.
 
-A case is a function that gets a `Bench` and returns what to time by name: "ours", "NumPy", and others. Each
-callable does the work once and waits for it; where only the enqueuing is timed, it does not wait, and the
-harness waits between the batches, off the clock.
+A case is a function that gets a `Bench` and returns what to time by name: "ours", and what it is held against:
+
+    @case("tanh of a matrix, 4096 x 4096", nbytes=8 * 4096**2, goal=(("NumPy", "torch"), 1.0))
+    def prepare(bench):
+        x = bench.draw(4096, 4096)
+        a = ca.asarray(x)
+        formulas = {name: lambda xp, x: xp.tanh(x) for name in ("NumPy", "torch", "JAX")}
+        return {"ours": lambda: ca.tanh(a).sync(), **bench.beside(formulas, x)}
+
+`bench.beside` makes each peer's arrays, waits for its results and leaves out who is not here. A value may be any
+function that does the work once and waits for it, or the seconds of calls already made. `Skip("why")` leaves a case
+out.
+
+`nbytes` (read and written by the least work that does the job) and `flops` (in `dtype`) give the case its place under
+the roofline. A goal is (peer, ratio): our median is at most so many times that peer's, or that of the best of several
+peers; ("seconds", s) is a bound on our median. A third item, "cpu" or "gpu", is the kind of device that it is for.
+Several goals stand in a list.
+`enqueued` cases time calls that do not wait; the harness waits between batches, off the clock.
 """
 
 from __future__ import annotations
 
 import gc
-import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +32,10 @@ import numpy as np
 from clarray.device.context import Context
 from clarray.errors import ClarrayError
 
-OURS, NUMPY, COPY = "ours", "NumPy", "copy"
-BATCH = 0.01  # seconds that one batch takes at least
-SHORT_BATCH = 0.001  # the same where calls only enqueue: the queue has to take them all
-ROUNDS = 9  # turns that every peer gets at least
-BUDGET = 1.5  # seconds that a case may take for more turns
+from .peers import Peers
+from .timing import BATCH, SHORT_BATCH, Timing, Work, take_turns
 
-Work = Callable[[], Any]
+OURS, NUMPY, COPY, PEAK, SECONDS = "ours", "NumPy", "copy", "peak", "seconds"
 
 
 class Skip(Exception):
@@ -33,56 +43,48 @@ class Skip(Exception):
 
 
 @dataclass(frozen=True)
+class Goal:
+    """Our median is at most `most` times that of the best of `peers`, or `most` seconds."""
+
+    peers: tuple[str, ...]
+    most: float
+    kind: str | None = None  # of device that it is for; None: any
+
+    @classmethod
+    def all_of(cls, given: Any) -> tuple[Goal, ...]:
+        """Goals as a case gives them: None, one, or a list."""
+        rows = [] if given is None else given if isinstance(given, list) else [given]
+        return tuple(cls((row[0],) if isinstance(row[0], str) else tuple(row[0]), *row[1:]) for row in rows)
+
+
+@dataclass(frozen=True)
 class Case:
-    """A row of the table."""
+    """A row of the table; the module's docstring explains its fields."""
 
     name: str
     chapter: str
     prepare: Callable[[Bench], Mapping[str, Work | Sequence[float]]]
-    nbytes: int = 0  # read and written by the least work that does the job; 0: bandwidth says nothing
-    goal: tuple[str, float] | None = None  # ("raw", 1.11): at most so many times that peer's; ("seconds", 6e-6)
-    enqueued: bool = False  # the time until the call returns, not until the work is done
+    nbytes: int = 0
+    flops: float = 0
+    dtype: str = "float32"
+    goals: tuple[Goal, ...] = ()
+    enqueued: bool = False
 
 
 CASES: list[Case] = []
 
 
-def case(name: str, **row: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def case(name: str, *, goal: Any = None, **row: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a row: the function below prepares it. The chapter is its module's name."""
 
     def add(prepare: Callable[..., Any]) -> Callable[..., Any]:
-        CASES.append(Case(name, prepare.__module__.rpartition(".")[2], prepare, **row))
+        chapter = prepare.__module__.rpartition(".")[2]
+        if any(c.name == name for c in CASES):
+            raise ValueError(f"case(): there are two cases {name!r}")
+        CASES.append(Case(name, chapter, prepare, goals=Goal.all_of(goal), **row))
         return prepare
 
     return add
-
-
-@dataclass(frozen=True)
-class Timing:
-    """What one peer took: seconds a call, one number a turn."""
-
-    samples: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.samples)
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """For a file."""
-        return {"median": self.median, "best": self.best, "spread": self.spread, "turns": len(self.samples)}
-
-    @property
-    def best(self) -> float:
-        return min(self.samples)
-
-    @property
-    def spread(self) -> float:
-        """Half the distance between the quartiles, as a share of the median."""
-        if len(self.samples) < 4:
-            return 0.0
-        first, _, third = statistics.quantiles(self.samples, n=4)
-        return (third - first) / 2 / self.median
 
 
 @dataclass(frozen=True)
@@ -90,209 +92,133 @@ class Result:
     """A row as measured; `skipped` says why there is no measurement."""
 
     case: Case
+    kind: str
     timings: Mapping[str, Timing] = field(default_factory=dict)
-    copied: int = 0  # bytes that one "copy" reads and writes
+    copied: float = 0  # bytes that one "copy" reads and writes
+    computed: float = 0  # operations of one "peak"
     skipped: str = ""
 
     @property
-    def share(self) -> float | None:
-        """How much of the copy's bandwidth our bytes went by with.
-
-        A CPU reads the lines that it is going to write, which nobody counts; a copy has most of them. So
-        kernels that read more than they write come to more than 1.
-        """
-        if not self.case.nbytes or COPY not in self.timings:
-            return None
-        ours, copy = self.timings[OURS].median, self.timings[COPY].median
-        return (self.case.nbytes / ours) / (self.copied / copy)
-
-    def ratio(self, peer: str) -> float | None:
-        """Our time over a peer's."""
-        return self.timings[OURS].median / self.timings[peer].median if peer in self.timings else None
+    def peers(self) -> dict[str, Timing]:
+        """Timings of all but ours and the roofline."""
+        return {name: t for name, t in self.timings.items() if name not in (OURS, COPY, PEAK)}
 
     @property
-    def reached(self) -> bool | None:
-        """Whether the goal is; None without one."""
-        if self.case.goal is None or self.skipped:
+    def roof(self) -> tuple[float, float] | None:
+        """Bytes and operations a second of the device, as measured with this case; 0 where not."""
+        if self.skipped or not (self.copied or self.computed):
             return None
-        peer, most = self.case.goal
-        value = self.timings[OURS].median if peer == "seconds" else self.ratio(peer)
-        return None if value is None else value <= most
+        return (
+            self.copied / self.timings[COPY].median if self.copied else 0.0,
+            self.computed / self.timings[PEAK].median if self.computed else 0.0,
+        )
+
+    @property
+    def share(self) -> float | None:
+        """The least time that the roofline allows over our time.
+
+        More than 1 where data stay in a cache, and where kernels read more than they write: a CPU reads the
+        lines that it is going to write, which nobody counts, and a copy has most of them.
+        """
+        if self.roof is None:
+            return None
+        bandwidth, peak = self.roof
+        least = max(self.case.nbytes / bandwidth if bandwidth else 0, self.case.flops / peak if peak else 0)
+        return least / self.timings[OURS].median
+
+    def ratio(self, *peers: str) -> float | None:
+        """Our time over that of the best of these peers; None where none was measured."""
+        theirs = [self.timings[peer].median for peer in peers if peer in self.timings]
+        return self.timings[OURS].median / min(theirs) if theirs else None
+
+    @property
+    def goals(self) -> list[tuple[Goal, float | None, bool | None]]:
+        """Each goal for this kind of device, what was measured, and whether that reaches it; None: not measured."""
+        found = []
+        for goal in self.case.goals:
+            if goal.kind in (None, self.kind) and not self.skipped:
+                value = self.timings[OURS].median if goal.peers == (SECONDS,) else self.ratio(*goal.peers)
+                found.append((goal, value, None if value is None else value <= goal.most))
+        return found
 
 
 class Bench:
-    """What cases work with: a context, its raw kernels, random data, and whether peers are wanted."""
+    """What cases work with: a context, its raw kernels, random data, and peers where they are wanted."""
 
-    def __init__(self, context: Context, peers: bool = False, seed: int = 1) -> None:
+    def __init__(self, context: Context, peers: bool = False, seed: int | None = None) -> None:
         from .raw import Raw
 
         self.context = context
-        self.peers = peers
         self.rng = np.random.default_rng(seed)
         self.raw = Raw(context)
-        self._copy: tuple[Work, int] | None = None
+        self.peers = Peers(context, peers)
+        self._roofs: dict[str, tuple[Work, float]] = {}
 
     def draw(self, *shape: int, dtype: str = "float32") -> np.ndarray[Any, Any]:
-        """Fresh normal numbers."""
-        return self.rng.standard_normal(shape).astype(dtype)
+        """Fresh normal numbers; integers among them are rounded."""
+        if np.dtype(dtype).kind == "c":
+            return (self.draw(*shape, dtype="float64") + 1j * self.draw(*shape, dtype="float64")).astype(dtype)
+        return self.rng.standard_normal(shape, np.float64 if dtype == "float64" else np.float32).astype(dtype)
+
+    def beside(
+        self,
+        formulas: Mapping[str, Callable[..., Any]],
+        *arrays: np.ndarray[Any, Any],
+        wait: bool = True,
+        jit: bool = True,
+    ) -> dict[str, Work]:
+        """What to time of each peer that is here.
+
+        `formulas` are functions of the peer's module and of its own arrays, made of these; JAX's is compiled
+        if `jit`. torch's serves torch.cuda and NumPy's CuPy, on an NVIDIA device.
+        """  # fmt: skip
+        return self.peers.beside(dict(formulas), arrays, wait, jit)
 
     def peer(self, module: str) -> Any:
-        """A peer's module, or None where it is not installed or not asked for."""
-        if not self.peers:
-            return None
-        try:
-            return __import__(module, fromlist=["_"])
-        except ImportError:
-            return None
+        """A peer's module, or None: for cases that make the peer's arrays themselves."""
+        return self.peers.module({"jax.numpy": "JAX", "numpy": "NumPy"}.get(module, module))
 
-    @property
-    def copy(self) -> tuple[Work, int]:
-        """The device's copy, by hand, in the best of several geometries; and the bytes it moves."""
-        if self._copy is None:
-            self._copy = self.raw.best_copy()
-        return self._copy
+    def needs_fp64(self, dtype: str = "float64") -> None:
+        """Skip the case where the device has no such numbers."""
+        if np.dtype(dtype) in (np.float64, np.complex128) and not self.context.traits.fp64:
+            raise Skip("no fp64")
+
+    def roof(self, name: str) -> tuple[Work, float]:
+        """COPY, or a dtype: a kernel at the roofline, and the bytes or operations of a call."""
+        if name not in self._roofs:
+            self._roofs[name] = self.raw.best_copy() if name == COPY else self.raw.best_peak(name)
+        return self._roofs[name]
 
     def run(self, row: Case) -> Result:
         """Prepare and time one case."""
+        kind = self.context.traits.kind
         gc.collect()
         try:
             work = dict(row.prepare(self))
+            given = {name: Timing(tuple(w)) for name, w in work.items() if not callable(w)}
+            timed = self._working((name, w) for name, w in work.items() if callable(w))
         except (Skip, ClarrayError) as reason:
-            return Result(row, skipped=str(reason).split("\n")[0])
-        given = {name: Timing(tuple(w)) for name, w in work.items() if not callable(w)}
-        timed = {name: w for name, w in work.items() if callable(w)}
-        copied = 0
+            return Result(row, kind, skipped=str(reason).split("\n")[0])
+        copied = computed = 0.0
         if row.nbytes:
-            timed[COPY], copied = self.copy
+            timed[COPY], copied = self.roof(COPY)
+        if row.flops:
+            timed[PEAK], computed = self.roof(row.dtype)
         length = SHORT_BATCH if row.enqueued else BATCH
         taken = take_turns(timed, self.context.synchronize, length) if timed else {}
-        return Result(row, {**given, **taken}, copied)
+        return Result(row, kind, {**given, **taken}, copied, computed)
 
-
-def take_turns(work: Mapping[str, Work], settle: Work, length: float = BATCH) -> dict[str, Timing]:
-    """Time each in batches, one after the other, again and again; `settle` waits for the device between batches."""
-    counts = {name: calibrate(w, settle, length) for name, w in work.items()}
-    samples: dict[str, list[float]] = {name: [] for name in work}
-    began, rounds = time.perf_counter(), 0
-    while rounds < ROUNDS or (time.perf_counter() - began < BUDGET and rounds < 25 * ROUNDS):
-        names = list(work)
-        for name in names[rounds % len(names) :] + names[: rounds % len(names)]:
-            samples[name].append(batch(work[name], counts[name], settle))
-        rounds += 1
-    return {name: Timing(tuple(s)) for name, s in samples.items()}
-
-
-def calibrate(work: Work, settle: Work, length: float) -> int:
-    """How many calls make a batch, after a warm-up."""
-    work()
-    work()
-    settle()
-    count = 1
-    while True:
-        spent = batch(work, count, settle) * count
-        if spent >= length / 2:
-            return max(1, round(count * length / spent))
-        count = min(count * 10, max(count * 2, round(count * length / max(spent, 1e-9))))
-
-
-def batch(work: Work, count: int, settle: Work) -> float:
-    """Seconds a call takes, over `count` of them."""
-    began = time.perf_counter()
-    for _ in range(count):
-        work()
-    spent = time.perf_counter() - began
-    settle()
-    return spent / count
-
-
-# the table
-
-UNITS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
-
-
-def seconds(value: float) -> str:
-    """A time for a reader: 6.2 µs, 12.3 ms."""
-    unit, factor = next((u for u in UNITS if value * u[1] >= 1), UNITS[-1])
-    shown = value * factor
-    return f"{shown:.{0 if shown >= 100 else 1 if shown >= 10 else 2}f} {unit}"
-
-
-COLUMNS = ("case", "device", "ours", "NumPy", "ratio", "of copy", "beside", "goal")
-
-
-def line(result: Result, device: str) -> tuple[str, ...]:
-    """A result as the table's cells."""
-    name = result.case.name
-    if result.skipped:
-        return (name, device, "-", "-", "-", "-", result.skipped, "-")
-    ours, numpy = result.timings[OURS], result.timings.get(NUMPY)
-    ratio = result.ratio(NUMPY)
-    others = [
-        f"{peer} {seconds(t.median)} ({result.ratio(peer):.2f})"
-        for peer, t in result.timings.items()
-        if peer not in (OURS, NUMPY, COPY)
-    ]
-    if result.case.enqueued:  # worker threads and other processes disturb it most
-        others.insert(0, f"at best {seconds(ours.best)}")
-    goal = "-"
-    if result.case.goal is not None:
-        peer, most = result.case.goal
-        bound = seconds(most) if peer == "seconds" else f"{most:.2f} × {peer}"
-        goal = f"{bound}: {'reached' if result.reached else 'missed' if result.reached is False else 'not measured'}"
-    return (
-        name,
-        device,
-        f"{seconds(ours.median)} ±{ours.spread:.0%}",
-        "-" if numpy is None else seconds(numpy.median),
-        "-" if ratio is None else f"{ratio:.2f}",
-        "-" if result.share is None else f"{result.share:.0%}",
-        ", ".join(others) or "-",
-        goal,
-    )
-
-
-def table(results: Sequence[Result], device: str) -> str:
-    """All results, a line each."""
-    rows = [COLUMNS, *(line(r, device) for r in results)]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths)).rstrip() for row in rows)
-
-
-def as_json(results: Sequence[Result], context: Context) -> dict[str, Any]:
-    """Everything measured, with what it was measured on."""
-    import datetime
-    import os
-    import platform
-
-    import pyopencl
-
-    import clarray
-
-    device = context.device
-    return {
-        "device": {"name": device.hardware, "platform": device.platform, "version": device.cl.platform.version.strip(),
-                   "driver": device.driver_version, "compute_units": context.traits.compute_units},
-        "host": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "versions": {"clarray": clarray.__version__, "python": platform.python_version(), "numpy": np.__version__,
-                     "pyopencl": pyopencl.VERSION_TEXT},
-        "load": os.getloadavg() if hasattr(os, "getloadavg") else None,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "cases": [
-            {
-                "name": r.case.name, "chapter": r.case.chapter, "nbytes": r.case.nbytes, "skipped": r.skipped,
-                "share_of_copy": r.share, "goal": r.case.goal, "reached": r.reached,
-                "seconds": {name: t.numbers for name, t in r.timings.items()},
-            }
-            for r in results
-        ],
-    }  # fmt: skip
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(text.split(":", 1)[1].strip() for text in lines if text.startswith("model name"))
-    except (OSError, StopIteration):
-        import platform
-
-        return platform.processor()
+    def _working(self, work: Iterable[tuple[str, Any]]) -> dict[str, Work]:
+        """Those that can do their work; a peer that fails is absent, and says why."""
+        found = {}
+        for name, one in work:
+            try:
+                one()
+                self.context.synchronize()
+            except Exception as error:  # whatever a peer raises
+                if name == OURS:
+                    raise
+                self.peers.absent[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                continue
+            found[name] = one
+        return found

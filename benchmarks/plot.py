@@ -1,14 +1,35 @@
-"""The table as a picture: our time over NumPy's, a bar a case."""
+"""Pictures of a run: its cases under the device's roofline, and their ratios to the peers.
+
+`python -m benchmarks.plot FILE.json PICTURE` draws a run that was kept; the picture's ending says in which format, and
+the ratios go to PICTURE-ratios.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import statistics
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from .harness import NUMPY, Result
+INK, FAINT = "#222222", "#8a8a8a"
+FASTER, SLOWER = "#0072b2", "#d55e00"
+PEERS = {  # marker and colour
+    "NumPy": ("o", "#e69f00"), "NumPy out=": ("o", "#b37a00"), "torch": ("s", "#d55e00"), "JAX": ("D", "#009e73"),
+    "CuPy": ("o", "#009e73"), "torch.cuda": ("s", "#7a3500"), "numexpr": ("v", "#56b4e9"),
+    "pyopencl.array": ("^", "#999999"), "CLBlast": ("P", "#cc79a7"),
+}  # fmt: skip
+HIDDEN = ("ours", "copy", "peak", "raw")
+STYLE = {
+    "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.edgecolor": FAINT, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
+    "axes.titlelocation": "left", "axes.titlesize": 12, "svg.fonttype": "none",
+}  # fmt: skip
 
 
-def draw(results: Sequence[Result], device: str, filename: str) -> None:
-    """Write the picture; the ending of its name says in which format."""
+def draw(run: Mapping[str, Any], filename: str) -> None:
+    """Write both pictures of what `report.as_json` gave."""
     try:
         import matplotlib
 
@@ -16,14 +37,191 @@ def draw(results: Sequence[Result], device: str, filename: str) -> None:
         from matplotlib import pyplot
     except ImportError:
         raise SystemExit('--plot needs matplotlib: pip install "clarray[plot]"') from None
-    rows = [(r.case.name, r.ratio(NUMPY)) for r in results if not r.skipped and r.ratio(NUMPY) is not None]
-    figure, axes = pyplot.subplots(figsize=(8, 0.4 * len(rows) + 1.2))
-    names, ratios = zip(*rows) if rows else ((), ())
-    axes.barh(names, ratios, color=["tab:blue" if x <= 1 else "tab:orange" for x in ratios])
-    axes.axvline(1, color="black", linewidth=0.8)
+    path = Path(filename)
+    with pyplot.rc_context(STYLE):
+        for figure, target in (
+            (roofline(pyplot, run), path),
+            (ratios(pyplot, run), path.with_stem(f"{path.stem}-ratios")),
+        ):
+            if figure is not None:
+                figure.savefig(target, dpi=160, bbox_inches="tight", pad_inches=0.15)
+                pyplot.close(figure)
+
+
+def title(run: Mapping[str, Any]) -> str:
+    """The device, for a heading."""
+    device = run["device"]
+    platform = device["platform"].replace("Portable Computing Language", "PoCL")
+    return f"clarray on {device['name']}, {platform} {device['driver']}"
+
+
+# the roofline
+
+
+def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
+    """Operations a second over operations a byte; None where no case counts both."""
+    cases = [c for c in run["cases"] if not c["skipped"] and c["nbytes"] and c["flops"]]
+    if not cases:
+        return None
+    bandwidth = statistics.median(c["roof"][0] for c in cases)
+    peaks = {
+        dtype: statistics.median(c["roof"][1] for c in cases if c["dtype"] == dtype)
+        for dtype in sorted({c["dtype"] for c in cases})
+    }
+    figure, axes = pyplot.subplots(figsize=(10, 6.2))
+    intensities = [c["flops"] / c["nbytes"] for c in cases]
+    low, high = min(intensities) / 2.5, max(intensities) * 6
+    for dtype, peak in peaks.items():
+        ridge = peak / bandwidth
+        style = {"color": INK, "linewidth": 1.6, "linestyle": "-" if dtype == "float32" else (0, (5, 2)), "zorder": 1}
+        axes.plot([low, ridge, high], [low * bandwidth / 1e9, peak / 1e9, peak / 1e9], **style)
+        axes.annotate(
+            f"{dtype}: {peak / 1e9:.0f} GFLOP/s", (high, peak / 1e9), (0, 4), textcoords="offset points",
+            ha="right", va="bottom", color=INK,
+        )  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlim=(low, high))
+    axes.set_xlabel("operations a byte, by the least work that does the job")
+    axes.set_ylabel("GFLOP/s")
+    axes.set_title(title(run), pad=14)
+    axes.grid(True, which="major", color="#e6e6e6", linewidth=0.7, zorder=0)
+    seen: dict[str, Any] = {}
+    points = []
+    for case, x in zip(cases, intensities):
+        for peer, (marker, color) in PEERS.items():
+            if peer in case["seconds"]:
+                y = case["flops"] / case["seconds"][peer]["median"] / 1e9
+                (seen[peer],) = axes.plot(
+                    x, y, marker, markerfacecolor="none", markeredgecolor=color, markersize=6.5, zorder=2, label=peer
+                )
+        y = case["flops"] / case["seconds"]["ours"]["median"] / 1e9
+        (ours,) = axes.plot(x, y, "o", color=FASTER, markersize=7.5, zorder=4, label="clarray")
+        points.append((x, y, case["name"]))
+    figure.canvas.draw()
+    angle = axes.transData.transform([(1, bandwidth / 1e9), (10, 10 * bandwidth / 1e9)])
+    slope = _degrees(*(angle[1] - angle[0]))
+    x = low * 1.25
+    axes.annotate(
+        f"copy: {bandwidth / 1e9:.0f} GB/s", (x, x * bandwidth / 1e9), (-3, 5), textcoords="offset points",
+        rotation=slope, rotation_mode="anchor", color=INK,
+    )  # fmt: skip
+    axes.legend(handles=[ours, *(seen[p] for p in PEERS if p in seen)], frameon=False, loc="lower right")
+    _label(axes, points)
+    return figure
+
+
+def _degrees(x: float, y: float) -> float:
+    import math
+
+    return math.degrees(math.atan2(y, x))
+
+
+def _label(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
+    """Names in columns right of their points, pushed apart where they would touch, each with a thin line to its point."""
+    to_pixels, pixels = axes.transData.transform, axes.figure.dpi / 72
+    gap, aside = 11 * pixels, 16 * pixels
+    spots = sorted([(*to_pixels((x, y)), name) for x, y, name in points], key=lambda s: s[0])
+    columns: list[list[Any]] = []
+    for spot in spots:  # points less than a name apart share a column
+        if columns and spot[0] - columns[-1][0][0] < 120 * pixels:
+            columns[-1].append(spot)
+        else:
+            columns.append([spot])
+    for column in columns:
+        edge = max(s[0] for s in column) + aside
+        column.sort(key=lambda s: s[1])
+        heights = [s[1] for s in column]
+        for _ in range(200):
+            for k in range(len(heights) - 1):
+                short = gap - (heights[k + 1] - heights[k])
+                if short > 0:
+                    heights[k] -= short / 2
+                    heights[k + 1] += short / 2
+        for (x, y, name), height in zip(column, heights):
+            inverse = axes.transData.inverted().transform
+            axes.annotate(
+                name, inverse((x, y)), inverse((edge, height)), fontsize=7.5, va="center", color=INK, zorder=5,
+                arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
+                bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
+            )  # fmt: skip
+
+
+# the ratios
+
+
+def ratios(pyplot: Any, run: Mapping[str, Any]) -> Any:
+    """Our time over the best peer's, or over that of the first goal's: a bar a case; None where nobody was beside us."""
+    rows = []
+    for case in run["cases"]:
+        held = beside(case)
+        if held is not None:
+            rows.append((case, *held))
+    if not rows:
+        return None
+    chapters = list(dict.fromkeys(case["chapter"] for case, *_ in rows))
+    rows.sort(key=lambda row: chapters.index(row[0]["chapter"]))
+    heights, headings, y = [], [], 0.0
+    for k, (case, *_) in enumerate(rows):
+        if not k or case["chapter"] != rows[k - 1][0]["chapter"]:
+            y += 1.6 if k else 0.8
+            headings.append((y - 0.95, case["chapter"]))
+        heights.append(y)
+        y += 1
+    figure, axes = pyplot.subplots(figsize=(9, 0.2 * y + 1.1))
+    values = [ratio for _, _, ratio, _ in rows]
     axes.set_xscale("log")
-    axes.set_xlabel("time over NumPy's")
-    axes.set_title(f"clarray on {device}")
-    axes.invert_yaxis()
-    figure.tight_layout()
-    figure.savefig(filename)
+    low, high = min([*values, 0.25]) / 1.3, max([*values, 2.0]) * 1.3
+    axes.set_xlim(low, high)
+    for (case, peer, ratio, most), height in zip(rows, heights):
+        color = FASTER if ratio <= (most or 1) else SLOWER
+        axes.barh(height, ratio - 1, left=1, height=0.66, color=color, zorder=2)
+        side = 1 if ratio >= 1 else -1
+        axes.annotate(
+            f"{ratio:.2f} {peer}", (ratio, height), (4 * side, 0), textcoords="offset points", fontsize=7,
+            ha="left" if side > 0 else "right", va="center", zorder=4,
+        )  # fmt: skip
+        if most is not None:
+            axes.plot([most, most], [height - 0.42, height + 0.42], color=INK, linewidth=1.4, zorder=3)
+    for height, chapter in headings:
+        axes.text(-0.01, height, chapter, transform=axes.get_yaxis_transform(), ha="right", va="center", weight="bold")
+    axes.axvline(1, color=INK, linewidth=0.9, zorder=3)
+    axes.set_yticks(heights, [case["name"] for case, *_ in rows], fontsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(True, axis="x", which="major", color="#e6e6e6", linewidth=0.7, zorder=0)
+    axes.set_ylim(y + 0.2, -1)
+    ticks = [t for t in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if low <= t <= high]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.minorticks_off()
+    axes.set_xlabel("our time over the peer's (left of 1: clarray is faster); black strokes are goals")
+    axes.set_title(title(run))
+    return figure
+
+
+def beside(case: Mapping[str, Any]) -> tuple[str, float, float | None] | None:
+    """The peer that a case is held against, our ratio to it, and the goal if there is one."""
+    if case["skipped"]:
+        return None
+    times = {name: t["median"] for name, t in case["seconds"].items() if name not in HIDDEN}
+    ours = case["seconds"]["ours"]["median"]
+    most = None
+    for goal in case["goals"]:
+        named = {p: times[p] for p in goal["peers"] if p in times}
+        if named:
+            times, most = named, goal["most"]
+            break
+    if not times:
+        return None
+    peer = min(times, key=lambda p: times[p])
+    return peer, ours / times[peer], most
+
+
+def main() -> int:
+    if len(sys.argv) != 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    draw(json.loads(Path(sys.argv[1]).read_text()), sys.argv[2])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
 """Kernels written by hand, as a programmer would who knows the device: what clarray's are held against.
 
-Each is tried in several geometries, and the fastest is taken.
+Each is tried in several geometries, and the fastest is taken. The copy and `peak` measure the device's roofline.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pyopencl as cl
 from clarray.device.context import Context
 
 ELEMENTS = 1 << 24
+STEPS = 4096  # of the loop in `peak`: llvmpipe leaves a loop after 65,535
 
 SOURCE = """
 kernel void add_items(
@@ -60,6 +61,51 @@ kernel void copy_vectors(global const float8 *restrict a, global float8 *restric
 }
 """
 
+PEAK = """
+#define R(x) ((real)(x))
+typedef {dtype}{width} real;
+kernel void peak(global {dtype} *o, const {dtype} factor, const {dtype} term)
+{{
+    const real m = R(factor), c = R(term), begin = {begin} + R(({dtype})get_global_id(0));
+    real {sums};
+    for (int i = 0; i < {steps}; i++) {{
+        {steps_of_sums}
+    }}
+    {store}
+}}
+"""
+
+
+def sum_of(vector: str, width: int) -> str:
+    """All lanes of a vector added, as C."""
+    return " + ".join(f"{vector}.s{k:x}" for k in range(width)) if width > 1 else vector
+
+
+def peak_source(dtype: str, width: int, sums: int) -> str:
+    """Independent sums in registers, each multiplied and added to at every step; memory sees only their total."""
+    names = [f"s{k}" for k in range(sums)]
+    total = " + ".join(names)
+    return PEAK.format(
+        dtype={"float32": "float", "float64": "double"}[dtype],
+        width=width if width > 1 else "",
+        begin=f"(real)({', '.join(map(str, range(width)))})",  # all different, or one lane would serve for all
+        steps=STEPS,
+        sums=", ".join(f"{name} = begin + R({k})" for k, name in enumerate(names)),
+        steps_of_sums=" ".join(f"{name} = {name} * m + c;" for name in names),
+        store=f"const real total = {total}; o[get_global_id(0)] = {sum_of('total', width)};",
+    )
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds of a call: the second best of five."""
+    work()
+    took = []
+    for _ in range(5):
+        began = time.perf_counter()
+        work()
+        took.append(time.perf_counter() - began)
+    return sorted(took)[1]
+
 
 class Raw:
     """The kernels above on one device."""
@@ -85,21 +131,20 @@ class Raw:
         ways = []
         for kernel_name, size, group in self.geometries(name):
             work = self.runner(kernel_name, size, group, *buffers)
-            work()
-            took = []
-            for _ in range(5):
-                began = time.perf_counter()
-                work()
-                took.append(time.perf_counter() - began)
-            ways.append((sorted(took)[1], work))
+            ways.append((timed(work), work))
         return min(ways, key=lambda way: way[0])[1]
 
     def runner(self, name: str, size: tuple[int], group: tuple[int] | None, *buffers: Any) -> Callable[[], None]:
-        """A launch and a wait."""
-        kernel, queue = cl.Kernel(self.program, name), self.context.queue
+        """A launch of one of the kernels above and a wait."""
+        kernel = cl.Kernel(self.program, name)
         kernel.set_args(*buffers, np.int64(ELEMENTS))
+        return self.launcher(kernel, size, group, *buffers)
 
-        def work(kept: Any = buffers) -> None:  # a kernel does not keep its arguments alive
+    def launcher(self, kernel: Any, size: tuple[int], group: tuple[int] | None, *held: Any) -> Callable[[], None]:
+        """A launch and a wait."""
+        queue = self.context.queue
+
+        def work(kept: Any = held) -> None:  # a kernel does not keep its arguments alive
             cl.enqueue_nd_range_kernel(queue, kernel, size, group)
             queue.finish()
 
@@ -113,6 +158,22 @@ class Raw:
     def best_add(self) -> Callable[[], None]:
         """o = a + b of 16M floats."""
         return self.best("add", self.buffer(), self.buffer(), self.buffer())
+
+    def best_peak(self, dtype: str) -> tuple[Callable[[], None], float]:
+        """Multiply-adds in registers on all cores, in the best of several widths; and the operations of one call."""
+        gpu, scalar = self.context.traits.kind == "gpu", np.dtype(dtype).type
+        items, group = (self.units * 2048, 256) if gpu else (self.units * 512, 1)
+        total = self.buffer(np.zeros(items, dtype))
+        ways = []
+        for width in (1, 4) if gpu else (4, 8, 16):
+            for sums in (4, 8, 10, 12):
+                program = cl.Program(self.context.cl, peak_source(dtype, width, sums)).build()
+                kernel = cl.Kernel(program, "peak")
+                kernel.set_args(total, scalar(0.999), scalar(0.001))
+                work = self.launcher(kernel, (items,), (min(group, self.most),), total)
+                ways.append((timed(work) / (width * sums), work, 2.0 * width * sums * STEPS * items))
+        _, work, operations = min(ways, key=lambda way: way[0])
+        return work, operations
 
     def best_copy(self) -> tuple[Callable[[], None], int]:
         """o = a of 16M floats, and the bytes it reads and writes."""

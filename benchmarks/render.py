@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .harness import seconds
+from .report import seconds
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- benchmarks -->", "<!-- /benchmarks -->"
