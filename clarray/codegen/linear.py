@@ -30,7 +30,7 @@ from .plan import Plan
 def _matmul(op: Matmul, call: Call) -> Plan:
     a, b = call.arrays
     result, dtype = _result(op, call)
-    return _product(a, b, result, dtype, call.traits)
+    return _product(a, b, result, dtype, call.traits, call.epilogue, call.extras, call.aliased)
 
 
 @rule(Gemm)
@@ -43,7 +43,15 @@ def _gemm(op: Gemm, call: Call) -> Plan:
     if c and beta != 0:
         added = _scaled(builder, builder.cast(builder.load(1, c[0].dtype), dtype), beta)
         value = builder.call(ops.add, (value, added), (dtype,) * 2, dtype)
-    return _product(a, b, result, dtype, call.traits, builder.build([value]), c, call.aliased)
+    if call.epilogue is not None:
+        (value,) = builder.splice(call.epilogue, _after(builder, call.epilogue, value, len(c)))
+    return _product(a, b, result, dtype, call.traits, builder.build([value]), [*c, *call.extras], call.aliased)
+
+
+def _after(builder: Builder, epilogue: Expr, value: int, shift: int) -> dict[int, int]:
+    """The loads of an epilogue that comes after others: the product is `value`, extras are `shift` further."""
+    loads = {k: builder.load(k + shift, dtype) for k, dtype in epilogue.leaves("load").items() if k}
+    return {0: value, **loads}
 
 
 def _scaled(builder: Builder, value: int, factor: Any) -> int:
@@ -103,7 +111,8 @@ def _copy(source: Layout, to: Layout, traits: Traits) -> Plan:
 def _result(op: Op, call: Call) -> tuple[Layout, NumpyDType]:
     """Where the result goes, and the product's own dtype."""
     (aval,) = op.infer([Aval(x.shape, x.dtype) for x in call.arrays], call.params, call.traits.fp64)
-    return call.out or Layout.of(aval.dtype, aval.shape), aval.dtype  # type: ignore[arg-type]
+    stored = aval.dtype if call.epilogue is None else call.epilogue.results[0]
+    return call.out or Layout.of(stored, aval.shape), aval.dtype  # type: ignore[arg-type]
 
 
 def _product(
@@ -188,8 +197,7 @@ def _finished(
 ) -> int:
     """The node of what is stored, made from the product; the extras are loads from 1 + `shift` on."""
     if epilogue is not None:
-        loads = {k: builder.load(k + shift, d) for k, d in epilogue.leaves("load").items() if k}
-        (value,) = builder.splice(epilogue, {0: builder.cast(value, epilogue.leaves("load").get(0, dtype)), **loads})
+        (value,) = builder.splice(epilogue, _after(builder, epilogue, value, shift))
     return builder.cast(value, out)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from clarray.core.aval import broadcast_shapes, normalize_axes
 from clarray.core.dtypes import NumpyDType
-from clarray.core.expr import Builder
+from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout
 from clarray.core.movement import Astype, Unslice, slice_
 from clarray.core.op import Op, Reduction, Ufunc
@@ -29,13 +29,16 @@ Operand = Layout | NumpyDType | type
 @dataclass(frozen=True)
 class Call:
     """One use of an Op on a device: `out` is the layout of a result that is already there, which is an operand too
-    where `aliased`."""
+    where `aliased`. An `epilogue`, for Ops that take one, makes what is stored from an element of the result
+    (load 0) and of the `extras` (loads 1, 2, ...), which are operands of the Plan after the Op's own."""
 
     operands: Sequence[Operand]
     params: Mapping[str, Any]
     traits: Traits
     out: Layout | None = None
     aliased: bool = False
+    epilogue: Expr | None = None
+    extras: Sequence[Layout] = ()
 
     @property
     def arrays(self) -> list[Layout]:
@@ -64,11 +67,13 @@ def lower(
     traits: Traits,
     out: Layout | None = None,
     aliased: bool = False,
+    epilogue: Expr | None = None,
+    extras: Sequence[Layout] = (),
 ) -> Plan:
-    """The Plan of one Op; the results' layouts are new unless `out` gives that of the result."""
+    """The Plan of one Op; the results' layouts are new unless `out` gives that of the result. See `Call`."""
     for cls in type(op).__mro__:
         if cls in RULES:
-            return RULES[cls](op, Call(operands, params, traits, out, aliased))
+            return RULES[cls](op, Call(operands, params, traits, out, aliased, epilogue, extras))
     raise TypeError(f"{op.name}() has no kernel: it is a {type(op).__name__} without a lowering rule")
 
 

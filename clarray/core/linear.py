@@ -78,6 +78,7 @@ class Matmul(Op):
     name = "matmul"
     doc = "the matrix product of stacks of matrices; a 1-d operand is a row on the left, a column on the right"
     in_place = ()
+    takes_epilogue = True
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         if len(avals) != 2:
@@ -95,6 +96,7 @@ class Gemm(Op):
     name = "gemm"
     doc = "alpha * (a @ b) + beta * c in one kernel"
     in_place = (2,)
+    takes_epilogue = True
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         if len(avals) not in (2, 3):

@@ -40,6 +40,8 @@ class Op:
     doc: str = ""
     in_place: tuple[int, ...] | None = None
     """Operands that may be the very array the result is written to; None: the result is always new memory."""
+    takes_epilogue: bool = False
+    """Whether its kernel can finish each element of its one result by an Expr of that and of other arrays."""
     shape_only: tuple[int, ...] = ()  # operands of which only the shape matters, so that they need not be computed
     registry: ClassVar[dict[str, Op]] = {}
 

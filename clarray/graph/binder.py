@@ -152,8 +152,8 @@ class Binder:
             self._transfer(head)
         elif step.kind == "view":
             self._view(head, context)
-        elif step.kind == "other":
-            self._other(head, context)
+        elif step.kind in ("other", "product"):
+            self._other(step, context)
         else:
             self._kernel(step, context)
 
@@ -191,16 +191,21 @@ class Binder:
         dtype = source.layout.dtype
         return self._launch(_copy_plan(source.layout, dtype, context), [source], [root], context)[0]
 
-    def _other(self, node: Apply, context: Context) -> None:
+    def _other(self, step: Step, context: Context) -> None:
+        node = step.head
         operands = []
         for k, x in enumerate(node.operands):
             if not node.reads(k):
                 operands.append(Place(-1, Layout.of(x.aval.dtype, self.shapes[x]), 0, x))
             else:
                 operands.append(self.array(x, context))
-        plan = lower(node.op, [p.layout for p in operands], self.params[node], context.traits)
-        made = self._launch(plan, operands, node.outputs, context)
-        for x, place in zip(node.outputs, made, strict=True):
+        layouts, extras = [p.layout for p in operands], [self.array(x, context) for x in step.extras]
+        plan = lower(
+            node.op, layouts, self.params[node], context.traits, epilogue=step.body, extras=[p.layout for p in extras]
+        )
+        plan = _with_scalars(plan, [self.values[x] for x in step.scalars])
+        made = self._launch(plan, [*operands, *extras], step.outputs, context)
+        for x, place in zip(step.outputs, made, strict=True):
             if place.layout.dtype != x.aval.dtype:
                 place = self._launch(_copy_plan(place.layout, x.aval.dtype, context), [place], [x], context)[0]
             self.places[x] = place

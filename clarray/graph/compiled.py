@@ -100,5 +100,6 @@ def _op(step: Step) -> CompiledOp | None:
     if head.op.name in ("matmul", "gemm"):
         a, b = head.operands[:2]
         row, column = a.ndim == 1 or a.broadcastable[-2], b.ndim == 1 or b.broadcastable[-1]
-        return nodes.GpuDot() if row and column else nodes.GpuGemv() if row or column else nodes.GpuGemm()
+        kind = nodes.GpuDot if row and column else nodes.GpuGemv if row or column else nodes.GpuGemm
+        return kind(" ".join(dict.fromkeys(n.op.name for n in step.nodes if n is not head)))
     return nodes.VIEWS[head.op.name](head.op.name) if head.op.name in nodes.VIEWS else nodes.GpuOp(head.op.name)

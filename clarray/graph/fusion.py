@@ -2,7 +2,8 @@
 
 Nodes are taken from the outputs backwards. An elementwise node joins the step of its consumers where
 that step walks over the same elements and no other consumer would come to stand both before and after
-it; one that only feeds a reduction becomes part of its map. Cheap values of stored arrays are computed
+it; one that only feeds a reduction becomes part of its map. A product whose only use is in one such step
+takes that step as its epilogue. Cheap values of stored arrays are computed
 again in every kernel that wants them. Last, steps at the same depth that read a
 common array are joined, so that several results come from one kernel.
 """
@@ -25,6 +26,7 @@ from .variable import Apply, Constant, Variable
 
 MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
 ARGUMENT_BYTES = 900  # every device takes 1024
+PRODUCT_BYTES = 300  # of them, what a product passes besides the operands of its epilogue
 MAX_REPEATS = 3  # kernels that compute a cheap value again
 FAR = 200  # steps looked at when asking what depends on what
 
@@ -32,19 +34,22 @@ STRETCHES = (movement.broadcast_like, movement.broadcast_to)
 
 
 class Step:
-    """Nodes that run as one: `kind` is elementwise, reduce, view or other."""
+    """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
 
     __slots__ = (
-        "after", "body", "depth", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "results", "scalars",
+        "after", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "product",
+        "results", "scalars",
     )  # fmt: skip
 
     def __init__(self, kind: str, node: Apply) -> None:
         self.kind = kind
         self.nodes: list[Apply] = [node]
+        self.product: Apply | None = None  # the node whose kernel computes the others
         # what a kernel walks over: the broadcast pattern of its elements
         self.pattern = node.operands[0].broadcastable if kind == "reduce" else node.out.broadcastable
         self.depth = 0
         self.inputs: list[Variable] = []  # arrays read
+        self.extras: list[Variable] = []  # those that an epilogue reads
         self.scalars: list[Variable] = []  # values known when the step is bound
         self.outputs: list[Variable] = []  # arrays made
         self.results: set[Variable] = set(node.outputs)
@@ -55,12 +60,12 @@ class Step:
     @property
     def fuses(self) -> bool:
         """Whether elementwise operations may be taken in."""
-        return self.kind in ("elementwise", "reduce")
+        return self.kind in ("elementwise", "reduce", "product")
 
     @property
     def head(self) -> Apply:
-        """The node that every other feeds, where there is one."""
-        return self.nodes[0]
+        """The node that names the step."""
+        return self.product or self.nodes[0]
 
     def __repr__(self) -> str:
         return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
@@ -96,9 +101,10 @@ class Fusion:
         for node in needed:
             for x in dict.fromkeys(node.read):
                 self.consumers[x].append(node)
+        self.order = {node: k for k, node in enumerate(needed)}
+        self.finishing = self._finishing(needed)
         for node in reversed(needed):
             self._place(node)
-        self.order = {node: k for k, node in enumerate(needed)}
         steps = list(dict.fromkeys(s for node in needed for s in self.steps_of[node]))
         for step in steps:
             step.nodes.sort(key=self.order.__getitem__)
@@ -119,6 +125,21 @@ class Fusion:
                 wanted.update(node.read)
         return kept[::-1]
 
+    def _finishing(self, nodes: Sequence[Apply]) -> set[Apply]:
+        """The elementwise nodes that a product might compute in its epilogue, and the products."""
+        found: set[Apply] = set()
+        for node in nodes if self.fuse else ():
+            if node.op.takes_epilogue or (
+                kind_of(node) == "elementwise" and any(self._leads(x, node) for x in node.read if x.owner in found)
+            ):
+                found.add(node)
+        return found
+
+    def _leads(self, x: Variable, node: Apply) -> bool:
+        """Whether a node is the only use of a variable of its own shape."""
+        alone = len(self.consumers[x]) == 1 and x not in self.outputs
+        return alone and x.broadcastable == node.out.broadcastable and self.where.get(x) is self.where.get(node.out)
+
     # from the outputs backwards
 
     def _place(self, node: Apply) -> None:
@@ -128,9 +149,17 @@ class Fusion:
         joins = kind == "elementwise" or node.op in STRETCHES
         consumers = list(dict.fromkeys(s for x in node.outputs for c in self.consumers[x] for s in self.steps_of[c]))
         if not (joins and self.fuse):
-            self._settle(node, Step(kind, node), consumers)
+            if node in self.finishing and len(consumers) == 1 and self._can_finish(consumers[0], node):
+                consumers[0].kind, consumers[0].product = "product", node
+                self._take(consumers[0], node)
+                self.steps_of[node] = consumers
+            else:
+                self._settle(node, Step(kind, node), consumers)
             return
         outside = out in self.outputs
+        if node in self.finishing and (outside or len(consumers) > 1):  # stored, it costs its product nothing
+            self._settle(node, Step("elementwise", node), consumers)
+            return
         free = node.op in STRETCHES
         if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
             alone = len(consumers) == 1
@@ -162,11 +191,30 @@ class Fusion:
             return False
         if node.out.broadcastable != step.pattern and not (whole and (node.op in STRETCHES or is_cheap(node))):
             return False
+        if step.product is not None and any(x in node.outputs for x in step.product.read):
+            return False
         if len(step.nodes) >= MAX_NODES:
             return False
         loads = (step.loads | self._loads(node)) - step.results - set(node.outputs)
         stored = 1 + len(step.results & self.outputs)
-        return (len(loads) + stored) * (16 + 8 * len(step.pattern)) <= ARGUMENT_BYTES
+        room = ARGUMENT_BYTES - (PRODUCT_BYTES if step.product is not None else 0)
+        return (len(loads) + stored) * (16 + 8 * len(step.pattern)) <= room
+
+    def _can_finish(self, step: Step, node: Apply) -> bool:
+        """Whether a product may take this step, its only consumer, as its epilogue: what follows has its shape."""
+        if node.out in self.outputs or step.kind != "elementwise":
+            return False
+        if sum(self._is_read(x, step) for x in step.results) != 1:
+            return False
+        following = {node.out}
+        for n in sorted(step.nodes, key=self.order.__getitem__):
+            if any(x in following for x in n.read):
+                if kind_of(n) != "elementwise" or n.out.broadcastable != node.out.broadcastable:
+                    return False  # stretched
+                following.add(n.out)
+        if self.where.get(node.out) is not self.where.get(step.head.out):
+            return False
+        return (len(step.loads) + 1) * (16 + 8 * len(step.pattern)) <= ARGUMENT_BYTES - PRODUCT_BYTES
 
     def _loads(self, node: Apply) -> set[Variable]:
         """What a kernel would have to load for this node by itself."""
@@ -269,6 +317,13 @@ class Fusion:
             step.outputs = list(step.head.outputs)
             return
         step.outputs = [x for n in step.nodes for x in n.outputs if self._stores(step, x)]
+        if step.product is not None:
+            body = Body(self, step)
+            (out,) = step.outputs
+            step.body = body.builder.build([body.value(out, out.aval.dtype)])
+            step.extras, step.scalars = list(body.loads)[1:], list(body.scalars)
+            step.inputs = list(dict.fromkeys([*step.product.read, *step.extras]))
+            return
         builder = Body(self, step)
         if step.kind == "reduce":
             node = step.nodes[-1]
@@ -298,8 +353,10 @@ class Body:
         self.scalars: dict[Variable, int] = {}
         self.known = fusion.known
         self.values: dict[Variable, int] = {}
+        if step.product is not None:
+            self._leaf(step.product.out)  # load 0
         for node in step.nodes:
-            if kind_of(node) == "reduce":
+            if kind_of(node) == "reduce" or node is step.product:
                 continue
             if isinstance(node.op, Ufunc):
                 loop, out = node.op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)

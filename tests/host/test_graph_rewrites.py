@@ -151,9 +151,40 @@ def test_expensive_rows_are_not_recomputed_for_each_element():
 
 def test_a_value_needed_before_and_after_is_stored():
     h = T.tanh(x)
-    first, product, last = steps([x, m], h + T.dot(m, h))
-    assert [s.kind for s in (first, product, last)] == ["elementwise", "other", "elementwise"]
-    assert first.outputs[0] in product.inputs
+    first, middle, last = steps([x, m], h + m[:, 0] * T.max(h))
+    assert [s.kind for s in (first, middle, last)] == ["elementwise", "reduce", "elementwise"]
+    assert first.outputs[0] in middle.inputs
+    first, product = steps([x, m], h + T.dot(m, h))
+    assert [s.kind for s in (first, product)] == ["elementwise", "product"]
+    assert product.inputs == [m, first.outputs[0]]
+
+
+def test_an_elementwise_step_is_the_epilogue_of_its_product():
+    n = T.matrix("n")
+    for kinds, result in [
+        (["product"], T.tanh(T.dot(m, n) + x)),
+        (["product"], 2 * T.dot(m, n) + 3 * n),
+        (["product"], T.nnet.relu(T.dot(m, x)) * T.exp(x)),
+        (["product"], (lambda h: h * T.sigmoid(h))(T.dot(m, n) + x)),  # used twice, but by one step
+        (["other", "product"], T.dot(m, n) + T.dot(n, m)),
+        (["other", "elementwise"], T.dot(m, n) * T.dot(m, n).dimshuffle(1, 0)),  # stored for the other use
+        (["other", "reduce"], T.tanh(T.dot(m, n)).sum()),
+        (["other", "elementwise"], T.dot(m, x) + n),  # of another shape
+        (["other", "elementwise"], T.second(n, T.dot(m, x)) + 1),
+        (["elementwise", "product"], T.dot(T.exp(m), n) + T.exp(m)),
+    ]:
+        assert [s.kind for s in steps([m, n, x], result)] == kinds
+        assert all(s.kind != "product" for s in steps([m, n, x], result, mode="FAST_COMPILE"))
+
+
+def test_what_two_steps_need_of_a_product_is_stored_by_it():
+    n = T.matrix("n")
+    h = T.dot(m, n) + x
+    product, *others = steps([m, n, x], [T.nnet.relu(h), T.dot(n, h)])
+    assert product.kind == "product"
+    assert product.outputs == [others[0].inputs[0]]
+    product, last = steps([m, n, x], [T.dot(m, n), T.dot(m, n) + 1])
+    assert [product.kind, last.kind] == ["other", "elementwise"]
 
 
 def test_reduction_takes_in_its_operand():
