@@ -94,6 +94,18 @@ def test_joining(ctx, rng):
         ca.concat(arrays, axis=2)
 
 
+def test_eight_arrays_are_joined_in_one_launch(both_walks, rng):
+    xs = [(rng.standard_normal((5, n)) * 9).astype(d) for n, d in zip((1, 70, 4096, 3, 30, 9, 2, 4), "fbhfeBhf")]
+    arrays = [ca.asarray(x)[::-1] for x in xs]
+    before = ca.stats()
+    got = ca.concat(arrays, axis=1)
+    assert (ca.stats() - before).launches == 1
+    np.testing.assert_array_equal(got.numpy(), np.concatenate(xs, axis=1)[::-1])
+    turned = [ca.asarray(x.T).T if k % 2 else ca.asarray(x) for k, x in enumerate(xs)]  # some tile by tile
+    np.testing.assert_array_equal(ca.concat([*turned, *arrays], axis=1).numpy(),
+                                  np.concatenate([*xs, *(x[::-1] for x in xs)], axis=1))  # fmt: skip
+
+
 def test_broadcast_arrays(ctx, rng):
     x, y = rng.integers(0, 9, (3, 1)), rng.integers(0, 9, 4)
     for got, expected in zip(ca.broadcast_arrays(ca.asarray(x), y), np.broadcast_arrays(x, y)):
