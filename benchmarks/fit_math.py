@@ -1,9 +1,10 @@
 """Fit the polynomials of the inline math functions: `python benchmarks/fit_math.py` rewrites `math_tables.py`.
 
-Each is the minimax polynomial of a function on an interval for a weighted error, found by Lawson's iteration
-(least squares whose weights grow where the error is largest) on Chebyshev's points. Coefficients are rounded to
-float32 one after the other, from the constant term up, and the rest is fitted again each time, so that later ones
-make up for the rounding of earlier ones. References are evaluated with mpmath in 100 digits.
+Those for float32 are minimax polynomials of a function on an interval for a weighted error, found by Lawson's
+iteration (least squares whose weights grow where the error is largest) on Chebyshev's points. Coefficients are rounded
+to float32 one after the other, from the constant term up, and the rest is fitted again each time, so that later ones
+make up for the rounding of earlier ones. Those for float64 (`_64`) interpolate in as many Chebyshev points as they have
+coefficients, which is nearly as good, in mpmath's numbers. References are evaluated with mpmath in 100 digits.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ class Fit:
     degree: int
     weight: Callable[[Any], Any]
     variable: Callable[[Any], Any] = lambda v: v
+
+    @property
+    def double(self) -> bool:
+        """Whether the coefficients are float64."""
+        return self.name.endswith("_64")
 
 
 def squared(v: Any) -> Any:
@@ -96,6 +102,15 @@ FITS = (
     Fit("GAMMA", "(gamma(1 + t) - 1) / (t (t - 1)) in t - 1/2",
         lambda t: (mp.gamma(1 + t) - 1) / (t * (t - 1)), 0, 1, 8,
         lambda t: t * (t - 1) / mp.gamma(1 + t), lambda t: t - 0.5),
+    Fit("EXP_64", "(exp(r) - 1 - r) / r^2", lambda r: (mp.expm1(r) - r) / r**2, -LN2 / 2, LN2 / 2, 9,
+        lambda r: r**2 / mp.exp(r)),
+    Fit("EXP2_64", "(2^r - 1) / r", lambda r: mp.expm1(r * LN2) / r, -0.5, 0.5, 10, lambda r: r / 2**r),
+    Fit("EXP10_64", "(10^r - 1) / r", lambda r: mp.expm1(r * mp.log(10)) / r, -mp.log10(2) / 2, mp.log10(2) / 2, 11,
+        lambda r: r / mp.power(10, r)),
+    Fit("LOG_64", "(log((1 + s) / (1 - s)) / s - 2) / s^2 in s^2", lambda s: (2 * mp.atanh(s) / s - 2) / s**2,
+        0, (ROOT2 - 1) / (ROOT2 + 1), 6, lambda s: s**3 / mp.atanh(s), squared),
+    Fit("SINH_64", "(sinh(x) - x) / x^3 in x^2", lambda x: (mp.sinh(x) - x) / x**3, 0, 1, 6,
+        lambda x: x**3 / mp.sinh(x), squared),
     Fit("LGAMMA", "lgamma(1 + t) / (t (t - 1)) in t - 1/2",
         lambda t: mp.loggamma(1 + t) / (t * (t - 1)), 0, 1, 9,
         lambda t: t * (t - 1) / mp.loggamma(1 + t), lambda t: t - 0.5),
@@ -108,6 +123,11 @@ SPLITS = (
     ("LOG2_10", "log2 10", mp.log(10) / LN2, (24,)),
     ("LOG10_E", "1 / ln 10", 1 / mp.log(10), (24, 24)),
     ("TWO_LOG2_E", "2 / ln 2: 12 bits and the rest", 2 / LN2, (12, 24)),
+    ("LN2_64", "ln 2: 41 bits and the rest", LN2, (41, 53)),
+    ("LOG10_2_64", "log10 2: 41 bits and the rest", mp.log10(2), (41, 53)),
+    ("LOG2_E_64", "1 / ln 2", 1 / LN2, (53, 53)),
+    ("LOG2_10_64", "log2 10", mp.log(10) / LN2, (53,)),
+    ("LOG10_E_64", "1 / ln 10", 1 / mp.log(10), (53, 53)),
     ("HALF_PI", "pi / 2", mp.pi / 2, (24, 24)),
     ("QUARTER_TURN", "pi / 2 / 2^32: 12 bits and the rest", mp.pi / 2**33, (12, 24)),
     ("STIRLING", "ln sqrt(2 pi) - 1/2", mp.log(2 * mp.pi) / 2 - mp.mpf(1) / 2, (24,)),
@@ -146,7 +166,9 @@ def lawson(basis: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> np.ndar
 
 
 def solve(fit: Fit) -> tuple[list[float], float]:
-    """The float32 coefficients, and the largest weighted error they leave."""
+    """The coefficients, and the largest weighted error they leave."""
+    if fit.double:
+        return interpolate(fit)
     low, high = mp.mpf(fit.low), mp.mpf(fit.high)
     places = [(low + high) / 2 - (high - low) / 2 * mp.cos(mp.pi * (k + mp.mpf(1) / 2) / POINTS) for k in range(POINTS)]
     wanted = np.array([float(fit.function(v)) for v in places])
@@ -160,6 +182,26 @@ def solve(fit: Fit) -> tuple[list[float], float]:
         fixed.append(float(np.float32(rest[0] / scale**k)))
     error = weight * (basis @ (np.array(fixed) * scale ** np.arange(fit.degree + 1)) - wanted)
     return fixed, float(np.abs(error).max())
+
+
+def interpolate(fit: Fit) -> tuple[list[float], float]:
+    """The float64 coefficients, and the largest weighted error they leave."""
+    ends = sorted((fit.variable(mp.mpf(fit.low)), fit.variable(mp.mpf(fit.high))))
+    back = mp.sqrt if fit.variable is squared else mp.mpf
+
+    def places(count: int) -> list[Any]:
+        turns = (mp.cos(mp.pi * (k + mp.mpf(1) / 2) / count) for k in range(count))
+        return [(ends[0] + ends[1]) / 2 - (ends[1] - ends[0]) / 2 * turn for turn in turns]
+
+    nodes = places(fit.degree + 1)
+    rows = mp.matrix([[u**k for k in range(fit.degree + 1)] for u in nodes])
+    found = mp.lu_solve(rows, mp.matrix([fit.function(back(u)) for u in nodes]))
+    coefficients = [float(c) for c in found]
+    errors = [
+        fit.weight(back(u)) * (mp.polyval([*map(mp.mpf, coefficients[::-1])], u) - fit.function(back(u)))
+        for u in places(POINTS)
+    ]
+    return coefficients, float(max(abs(e) for e in errors))
 
 
 def main() -> None:

@@ -1,86 +1,85 @@
 ## Exponential functions. x is cut into a whole number of powers of two and a rest of at most half of one.
 <%page args="spec"/>\
-<%!
-    from clarray.codegen.inline import horner, number as c
-    from clarray.codegen.math_tables import EXP, EXP2, EXP10, LN2, LOG10_2, LOG2_10, LOG2_E
+<%! from clarray.codegen.inline import reals %>\
+% for t in reals(spec.fp64):
+<%
+    T, I, c = t.ctype, t.integer, t.number
+    shift = f"0x1.8p{t.fraction}" + ("f" if T == "float" else "")
+    ln2, log10_2, log2_e = (t.table(name) for name in ("LN2", "LOG10_2", "LOG2_E"))
+    least, greatest = (-105, 90) if T == "float" else (-746, 712)  # exp is 0 below, half of it infinite above
+    least_10, greatest_10 = (-46, 39) if T == "float" else (-325, 310)
+    far_2 = 160 if T == "float" else 1100
+    minus_1 = -20 if T == "float" else -40  # expm1 is -1 below
 %>\
-// A float to which adding x, |x| < 2^22, rounds x to an integer, held in its lowest bits.
-#define exponential_SHIFT 0x1.8p23f
-
-static int exponential_integer(float shifted)
+// Adding ${shift} to x, |x| < 2^${t.fraction - 1}, rounds it to an integer, held in the sum's lowest bits.
+static OVERLOAD ${I} exponential_integer(${T} shifted)
 {
-    return as_int(shifted) - as_int(exponential_SHIFT);
+    return as_${I}(shifted) - as_${I}(${shift});
 }
 
-// 2^n, -126 <= n <= 127
-static float exponential_power(int n)
+// 2^n, ${1 - t.most} <= n <= ${t.most}
+static OVERLOAD ${T} exponential_power(${I} n)
 {
-    return as_float((uint)(n + 127) << 23);
+    return as_${T}((u${I})(n + ${t.most}) << ${t.fraction});
 }
 
-// x 2^n, -252 <= n <= 254, in two steps of which only the second rounds
-static float exponential_scale(float x, int n)
+// x 2^n, |n| < ${2 * t.most - 1}, in two steps of which only the second rounds
+static OVERLOAD ${T} exponential_scale(${T} x, ${I} n)
 {
-    const int part = n >> 1;
+    const ${I} part = n >> 1;
     return x * exponential_power(part) * exponential_power(n - part);
 }
 
 // exp(x + low) factor 2^bias; low is small against 1. (A low of -0 and a factor of 1 cost nothing.)
-static float exponential_natural(float x, float low, float factor, int bias)
+static OVERLOAD ${T} exponential_natural(${T} x, ${T} low, ${T} factor, ${I} bias)
 {
-    const float least = x < -105 ? -105 : x, near = least > 90 ? 90 : least;
-    const float shifted = near * ${c(LOG2_E[0])} + exponential_SHIFT, n = shifted - exponential_SHIFT;
-    const float r = (near - n * ${c(LN2[0])}) - n * ${c(LN2[1])} + low;
-    const float p = r + r * r * ${horner("r", EXP)};
+    const ${T} least = x < ${least} ? ${least} : x, near = least > ${greatest} ? ${greatest} : least;
+    const ${T} shifted = near * ${c(log2_e[0])} + ${shift}, n = shifted - ${shift};
+    const ${T} r = (near - n * ${c(ln2[0])}) - n * ${c(ln2[1])} + low;
+    const ${T} p = r + r * r * ${t.horner("r", "EXP")};
     return exponential_scale(factor + factor * p, exponential_integer(shifted) + bias);
 }
 
 // 2^(x + low) factor
-static float exponential_binary(float x, float low, float factor)
+static OVERLOAD ${T} exponential_binary(${T} x, ${T} low, ${T} factor)
 {
-    const bool below = x < -160, above = x > 160;
-    const float near = below ? -160 : above ? 160 : x;
-    const float shifted = near + exponential_SHIFT, n = shifted - exponential_SHIFT;
-    const float r = near - n + (below || above ? 0 : low);
-    const float p = r * ${horner("r", EXP2)};
+    const bool below = x < ${-far_2}, above = x > ${far_2};
+    const ${T} near = below ? ${-far_2} : above ? ${far_2} : x;
+    const ${T} shifted = near + ${shift}, n = shifted - ${shift};
+    const ${T} r = near - n + (below || above ? 0 : low);
+    const ${T} p = r * ${t.horner("r", "EXP2")};
     return exponential_scale(factor + factor * p, exponential_integer(shifted));
 }
 
-static OVERLOAD float exponential_exp(float x)
+static OVERLOAD ${T} exponential_exp(${T} x)
 {
-    return exponential_natural(x, -0.0f, 1, 0);
+    return exponential_natural(x, (${T})-0.0f, (${T})1, (${I})0);
 }
 
-static OVERLOAD float exponential_exp2(float x)
+static OVERLOAD ${T} exponential_exp2(${T} x)
 {
-    return exponential_binary(x, -0.0f, 1);
+    return exponential_binary(x, (${T})-0.0f, (${T})1);
 }
 
-static OVERLOAD float exponential_exp10(float x)
+static OVERLOAD ${T} exponential_exp10(${T} x)
 {
-    const float least = x < -46 ? -46 : x, near = least > 39 ? 39 : least;
-    const float shifted = near * ${c(LOG2_10)} + exponential_SHIFT, n = shifted - exponential_SHIFT;
-    const float r = (near - n * ${c(LOG10_2[0])}) - n * ${c(LOG10_2[1])};
-    return exponential_scale(1 + r * ${horner("r", EXP10)}, exponential_integer(shifted));
+    const ${T} least = x < ${least_10} ? ${least_10} : x, near = least > ${greatest_10} ? ${greatest_10} : least;
+    const ${T} shifted = near * ${c(t.table("LOG2_10"))} + ${shift}, n = shifted - ${shift};
+    const ${T} r = (near - n * ${c(log10_2[0])}) - n * ${c(log10_2[1])};
+    return exponential_scale(1 + r * ${t.horner("r", "EXP10")}, exponential_integer(shifted));
 }
 
 // 2^n (exp(r) - 1) + (2^n - 1)
-static OVERLOAD float exponential_expm1(float x)
+static OVERLOAD ${T} exponential_expm1(${T} x)
 {
-    const float least = x < -20 ? -20 : x, near = least > 90 ? 90 : least;
-    const float shifted = near * ${c(LOG2_E[0])} + exponential_SHIFT, n = shifted - exponential_SHIFT;
-    const float r = (near - n * ${c(LN2[0])}) - n * ${c(LN2[1])};
-    const float p = r + r * r * ${horner("r", EXP)};
-    const int exponent = exponential_integer(shifted), most = exponent > 127 ? 127 : exponent;
-    const float power = exponential_power(most), rest = exponential_power(exponent - most);
-    const float result = (power * p + (power - 1)) * rest;
+    const ${T} least = x < ${minus_1} ? ${minus_1} : x, near = least > ${greatest} ? ${greatest} : least;
+    const ${T} shifted = near * ${c(log2_e[0])} + ${shift}, n = shifted - ${shift};
+    const ${T} r = (near - n * ${c(ln2[0])}) - n * ${c(ln2[1])};
+    const ${T} p = r + r * r * ${t.horner("r", "EXP")};
+    const ${I} exponent = exponential_integer(shifted), most = exponent > ${t.most} ? ${t.most} : exponent;
+    const ${T} power = exponential_power(most), rest = exponential_power(exponent - most);
+    const ${T} result = (power * p + (power - 1)) * rest;
     return x == 0 ? x : result;
-}
-
-% for name in ("exp", "exp2", "exp10", "expm1") if spec.fp64 else ():
-static OVERLOAD double exponential_${name}(double x)
-{
-    return ${name}(x);
 }
 
 % endfor

@@ -1,57 +1,60 @@
 ## Hyperbolic functions and their inverses.
 <%page args="spec"/>\
-<%!
-    from clarray.codegen.inline import horner, number as c
-    from clarray.codegen.math_tables import LN2, SINH
+<%! from clarray.codegen.inline import reals %>\
+% for t in reals(spec.fp64):
+<%
+    T, I = t.ctype, t.integer
+    ln2 = t.number(sum(t.table("LN2")))
+    far = "0x1p30f" if T == "float" else "0x1p60"
 %>\
-static OVERLOAD float hyperbolic_sinh(float x)
+// exp(a) / 2, which overflows where sinh and cosh do
+static OVERLOAD ${T} hyperbolic_half(${T} a)
 {
-    const float a = real_fabs(x), z = a * a;
-    const float near = a + a * z * ${horner("z", SINH)};
-    const float h = exponential_natural(a, -0.0f, 1, -1);  // exp(a) / 2 overflows where sinh does
+    return exponential_natural(a, (${T})-0.0f, (${T})1, (${I})-1);
+}
+
+static OVERLOAD ${T} hyperbolic_sinh(${T} x)
+{
+    const ${T} a = real_fabs(x), z = a * a;
+    const ${T} near = a + a * z * ${t.horner("z", "SINH")};
+    const ${T} h = hyperbolic_half(a);
     return real_copysign(a < 1 ? near : h - 0.25f / h, x);
 }
 
-static OVERLOAD float hyperbolic_cosh(float x)
+static OVERLOAD ${T} hyperbolic_cosh(${T} x)
 {
-    const float h = exponential_natural(real_fabs(x), -0.0f, 1, -1);
+    const ${T} h = hyperbolic_half(real_fabs(x));
     return h + 0.25f / h;
 }
 
-static OVERLOAD float hyperbolic_tanh(float x)
+static OVERLOAD ${T} hyperbolic_tanh(${T} x)
 {
-    const float a = real_fabs(x), e = exponential_expm1(2 * (a > 10 ? 10 : a));
+    const ${T} a = real_fabs(x), e = exponential_expm1(2 * (a > ${10 if T == "float" else 20} ? ${10 if T == "float" else 20} : a));
     return real_copysign(e / (e + 2), x);
 }
 
-// asinh and acosh of x > 2^30 are log(2x).
-static OVERLOAD float hyperbolic_asinh(float x)
+// asinh and acosh of x > ${far} are log(2x).
+static OVERLOAD ${T} hyperbolic_asinh(${T} x)
 {
-    const float a = real_fabs(x), square = a * a;
-    const bool far = a > 0x1p30f;
-    const float u = far ? a : a + square / (1 + real_sqrt(square + 1));
-    return real_copysign(logarithm_log1p(u) + (far ? ${c(sum(LN2))} : 0), x);
+    const ${T} a = real_fabs(x), square = a * a;
+    const bool far = a > ${far};
+    const ${T} u = far ? a : a + square / (1 + real_sqrt(square + 1));
+    return real_copysign(logarithm_log1p(u) + (far ? ${ln2} : 0), x);
 }
 
-static OVERLOAD float hyperbolic_acosh(float x)
+static OVERLOAD ${T} hyperbolic_acosh(${T} x)
 {
-    const float t = x - 1;
-    const bool far = x > 0x1p30f;
-    const float u = far ? x : t + real_sqrt(t * (x + 1));
-    const float result = logarithm_log1p(u) + (far ? ${c(sum(LN2))} : 0);
+    const ${T} t = x - 1;
+    const bool far = x > ${far};
+    const ${T} u = far ? x : t + real_sqrt(t * (x + 1));
+    const ${T} result = logarithm_log1p(u) + (far ? ${ln2} : 0);
     return x < 1 ? NAN : result;
 }
 
-static OVERLOAD float hyperbolic_atanh(float x)
+static OVERLOAD ${T} hyperbolic_atanh(${T} x)
 {
-    const float a = real_fabs(x);
+    const ${T} a = real_fabs(x);
     return real_copysign(0.5f * logarithm_log1p(2 * a / (1 - a)), x);
-}
-
-% for name in ("sinh", "cosh", "tanh", "asinh", "acosh", "atanh") if spec.fp64 else ():
-static OVERLOAD double hyperbolic_${name}(double x)
-{
-    return ${name}(x);
 }
 
 % endfor

@@ -37,22 +37,23 @@ TURNS = (0.5, 0.625, 0.7853982, 1, 1.5707964, 2, 2.4142135, 3, 4, 8, 10, 20, 88,
 class OneCall:
     """The Spec of a kernel that a test writes itself."""
 
-    fp64 = wide = False
+    wide = False
 
-    def __init__(self, text):
-        self.preamble = text
+    def __init__(self, text, fp64=False):
+        self.preamble, self.fp64 = text, fp64
 
 
 def apply(ctx, call, *xs):
-    """`call` of each element of float32 arrays, in one kernel with all of `templates/lib` that it needs."""
-    arrays = "".join(f"global const float *x{k}, " for k in range(len(xs)))
+    """`call` of each element of arrays of one dtype, in one kernel with all of `templates/lib` that it needs."""
+    ctype = "double" if xs[0].dtype == np.float64 else "float"
+    arrays = "".join(f"global const {ctype} *x{k}, " for k in range(len(xs)))
     loads = ", ".join(f"x{k}[i]" for k in range(len(xs)))
     text = (
-        f"kernel void kernel_main(global float *o, {arrays[:-2]})\n"
+        f"kernel void kernel_main(global {ctype} *o, {arrays[:-2]})\n"
         f"{{\n    const int i = get_global_id(0);\n    o[i] = {call}({loads});\n}}\n"
     )
     chosen = ctx.traits.inline_math | FUNCTIONS
-    program = ctx.programs.build(render("lib/prelude", OneCall(text), chosen))
+    program = ctx.programs.build(render("lib/prelude", OneCall(text, ctype == "double"), chosen))
     out = np.empty_like(xs[0])
     buffers = [cl.Buffer(ctx.cl, cl.mem_flags.COPY_HOST_PTR, hostbuf=x) for x in (out, *xs)]
     cl.Kernel(program, "kernel_main")(ctx.queue, out.shape, None, *buffers)
@@ -118,6 +119,35 @@ def test_values(name, ctx, rng):
     got, want = apply(ctx, INLINE.get(name, name), *xs), reference(name, *xs)
     bad = np.flatnonzero(wrong(got, want, ULPS.get(name, 4), least(name, xs[0]), ctx.traits.denormals))
     shown = [f"{name}{tuple(float(x[i]) for x in xs)} -> {got[i]}, not {want[i]}" for i in bad[:8]]
+    assert not bad.size, f"{bad.size} of {got.size} differ:\n  " + "\n  ".join(shown)
+
+
+DOUBLES = ("exp", "exp2", "exp10", "expm1", "log", "log2", "log10", "log1p",
+           "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOUBLES)
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 63, reason="no type with more digits to compare with")
+def test_values_of_doubles(name, ctx, fp64, rng):
+    """At most 4 ulp from the true value, and C's special values."""
+    tiny, last, inf = 5e-324, np.finfo(np.float64).max, np.inf
+    specials = [0, 1, 0.5, 2, 1e-310, tiny, 2.2250738585072014e-308, last, inf, np.nan, 1 - 2**-53, 1 + 2**-52]
+    specials += [709.782712893384, 710.4758600739439, 745.1332191019411, 308.25471555991674, 1024, 1074.5, 36.7]
+    everywhere = rng.integers(0, 1 << 63, 40_000, dtype=np.uint64).view(np.float64)
+    turns = np.concatenate([t * (1 + np.arange(-40, 41) * 2.0**-52) for t in TURNS])
+    x = np.concatenate([specials, turns, everywhere, *(rng.uniform(0, w, 20_000) for w in (1e-3, 1, 25, 750))])
+    x = np.concatenate([x, -x])
+    with np.errstate(all="ignore"):
+        want = np.power(np.longdouble(10), x) if name == "exp10" else getattr(np, name)(x.astype(np.longdouble))
+        rounded = want.astype(np.float64)
+        got = apply(ctx, INLINE[name], x)
+        near = np.abs(got - want) <= 4 * np.spacing(np.minimum(np.abs(rounded), last))
+        near |= np.isinf(rounded) & (np.abs(got) >= last * (1 - 2**-50)) | np.isinf(got) & (
+            np.abs(rounded) > last * (1 - 2**-50)
+        )
+    same = (got == rounded) | (np.isnan(got) & np.isnan(rounded))
+    bad = np.flatnonzero(~(same | near) | (got == 0) & (rounded == 0) & (np.signbit(got) != np.signbit(rounded)))
+    shown = [f"{name}({x[i]!r}) -> {got[i]!r}, not {rounded[i]!r}" for i in bad[:8]]
     assert not bad.size, f"{bad.size} of {got.size} differ:\n  " + "\n  ".join(shown)
 
 
