@@ -1,8 +1,8 @@
 """Inline math: which functions have a version in `templates/lib` that compilers make vectors of, and how it is called.
 
 `inlined` names those that a device gets in place of the builtins; printing a template replaces their calls. The
-versions are plain OpenCL C without calls, loops and branches: at most 4 ulp (pow and the gammas 8) over all floats. Those
-of doubles that there are keep to 4 ulp too; the others call the builtin.
+versions are plain OpenCL C without calls, loops and branches: at most 4 ulp (pow and the gammas 8) over all floats.
+Those of doubles that there are keep to 4 ulp too; the others call the builtin.
 """
 
 from __future__ import annotations
