@@ -21,7 +21,7 @@ PEERS = {  # marker and colour
     "pyopencl.array": ("^", "#999999"), "CLBlast": ("P", "#cc79a7"),
 }  # fmt: skip
 HIDDEN = ("ours", "copy", "peak", "raw")
-STYLE = {
+STYLE: Any = {
     "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": FAINT, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
     "axes.titlelocation": "left", "axes.titlesize": 12, "svg.fonttype": "none",
@@ -116,7 +116,7 @@ def _degrees(x: float, y: float) -> float:
 
 
 def _label(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
-    """Names in columns right of their points, pushed apart where they would touch, each with a thin line to its point."""
+    """Names in columns right of their points, pushed apart where they touch, each with a thin line to its point."""
     to_pixels, pixels = axes.transData.transform, axes.figure.dpi / 72
     gap, aside = 11 * pixels, 16 * pixels
     spots = sorted([(*to_pixels((x, y)), name) for x, y, name in points], key=lambda s: s[0])
@@ -149,7 +149,7 @@ def _label(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
 
 
 def ratios(pyplot: Any, run: Mapping[str, Any]) -> Any:
-    """Our time over the best peer's, or over that of the first goal's: a bar a case; None where nobody was beside us."""
+    """Our time over the best peer's, or the first goal's, a bar a case; None where nobody was beside us."""
     rows = []
     for case in run["cases"]:
         held = beside(case)
@@ -171,7 +171,7 @@ def ratios(pyplot: Any, run: Mapping[str, Any]) -> Any:
     axes.set_xscale("log")
     low, high = min([*values, 0.25]) / 1.3, max([*values, 2.0]) * 1.3
     axes.set_xlim(low, high)
-    for (case, peer, ratio, most), height in zip(rows, heights):
+    for (_, peer, ratio, most), height in zip(rows, heights):
         color = FASTER if ratio <= (most or 1) else SLOWER
         axes.barh(height, ratio - 1, left=1, height=0.66, color=color, zorder=2)
         side = 1 if ratio >= 1 else -1

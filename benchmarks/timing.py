@@ -18,7 +18,7 @@ BATCH = 0.01  # seconds that one batch takes at least
 SHORT_BATCH = 0.001  # the same where calls only enqueue: the queue has to take them all
 ROUNDS = 9  # turns that every peer gets at least
 BUDGET = 1.5  # seconds that a case may take for more turns
-FEW, SLOW = 3, 0.5  # a peer that takes so many seconds a call gets so many turns
+FEW, SHARE = 3, 1.0  # a peer that has had so many turns and seconds gets no more
 WINDOW = 0.005  # seconds in which quiet() looks: a running thread's time is booked every 1 to 4 ms
 CALM = 0.15  # the share of a core that counts as none
 LONGEST = 0.5  # seconds that quiet() waits at most
@@ -63,7 +63,7 @@ def take_turns(work: Mapping[str, Work], settle: Work, length: float = BATCH) ->
     while rounds < ROUNDS or (time.perf_counter() - began < BUDGET and rounds < 25 * ROUNDS):
         shuffled.shuffle(order)
         for name in order:
-            if len(samples[name]) < FEW or min(samples[name]) < SLOW:
+            if len(samples[name]) < FEW or sum(samples[name]) * counts[name] < SHARE:
                 samples[name].append(turn(work[name], counts[name], settle))
         rounds += 1
     return {name: Timing(tuple(s)) for name, s in samples.items()}
@@ -89,7 +89,6 @@ def quiet() -> None:
 
 def calibrate(work: Work, settle: Work, length: float) -> int:
     """How many calls make a batch, after a warm-up."""
-    work()
     work()
     settle()
     count = 1

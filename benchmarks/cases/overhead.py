@@ -5,65 +5,115 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import clarray as ca
+import numpy as np
+import pyopencl as cl
 
-from ..harness import Bench, Skip, case
+import clarray as ca
+import clarray.tensor as T
+
+from ..harness import Bench, case
 
 IMPORTS = 7
+SOURCE = """
+kernel void add(global const float *a, global const float *b, global float *o, const int n)
+{
+    for (int i = get_global_id(0); i < n; i += get_global_size(0))
+        o[i] = a[i] + b[i];
+}
+"""
 
 
-@case("eager a + b of 10, enqueued", goal=("seconds", 6e-6), enqueued=True)
+def bare(bench: Bench, *buffers):
+    """The least that Python can do through pyopencl: three buffers set at once and a launch, or the launch alone."""
+    kernel = cl.Kernel(cl.Program(bench.context.cl, SOURCE).build(), "add")
+    kernel.set_args(*buffers, np.int32(10))
+    queue, enqueue, size, group = bench.context.queue, cl.enqueue_nd_range_kernel, (1,), (1,)
+    found = {"bare launch": lambda: enqueue(queue, kernel, size, group)}
+    if hasattr(kernel, "_set_arg_multi"):
+        a, b, out = buffers
+
+        def set_and_launch():
+            kernel._set_arg_multi((0, a, 1, b, 2, out))
+            enqueue(queue, kernel, size, group)
+
+        found["bare set + launch"] = set_and_launch
+    return found
+
+
+@case("eager a + b of 10, enqueued", goal=[("pyopencl.array", 0.5), ("seconds", 6e-6)], enqueued=True)
 def eager(bench: Bench):
-    """pyopencl.array stands beside it without being asked for: it comes with pyopencl."""
-    import pyopencl.array as array
-
     x, y = bench.draw(10), bench.draw(10)
     a, b = ca.asarray(x), ca.asarray(y)
-    p, q = (array.to_device(bench.context.queue, v) for v in (x, y))
-    found = {"ours": lambda: a + b, "NumPy": lambda: x + y, "pyopencl.array": lambda: p + q}
-    if torch := bench.peer("torch"):
-        s, t = torch.from_numpy(x), torch.from_numpy(y)
-        found["torch"] = lambda: s + t
-    if jnp := bench.peer("jax.numpy"):
-        u, v = jnp.asarray(x), jnp.asarray(y)
-        found["JAX"] = lambda: u + v
-    return found
+    formulas = dict.fromkeys(("NumPy", "pyopencl.array", "torch", "JAX"), lambda xp, x, y: x + y)
+    return {
+        "ours": lambda: a + b,
+        **bare(bench, a.base_data, b.base_data, ca.empty_like(a).base_data),
+        **bench.beside(formulas, x, y, wait=False, jit=False),
+    }
 
 
 @case("eager a * 2 of 10, enqueued", enqueued=True)
 def eager_scalar(bench: Bench):
     x = bench.draw(10)
     a = ca.asarray(x)
-    return {"ours": lambda: a * 2, "NumPy": lambda: x * 2}
+    formulas = dict.fromkeys(("NumPy", "pyopencl.array", "torch", "JAX"), lambda xp, x: x * 2)
+    return {"ours": lambda: a * 2, **bench.beside(formulas, x, wait=False, jit=False)}
 
 
-@case("eager a + b of 10, waited for")
-def waited(bench: Bench):
-    x, y = bench.draw(10), bench.draw(10)
-    a, b = ca.asarray(x), ca.asarray(y)
-    return {"ours": lambda: (a + b).sync(), "NumPy": lambda: x + y}
+@case("eager exp of 10, enqueued", enqueued=True)
+def eager_function(bench: Bench):
+    x = bench.draw(10)
+    a = ca.asarray(x)
+    formulas = dict.fromkeys(("NumPy", "torch", "JAX"), lambda xp, x: xp.exp(x))
+    return {"ours": lambda: ca.exp(a), **bench.beside(formulas, x, wait=False, jit=False)}
 
 
 @case("eager sum of 10, enqueued", enqueued=True)
 def eager_sum(bench: Bench):
     x = bench.draw(10)
     a = ca.asarray(x)
-    return {"ours": lambda: a.sum(), "NumPy": lambda: x.sum()}
+    formulas = dict.fromkeys(("NumPy", "torch", "JAX"), lambda xp, x: x.sum())
+    return {"ours": lambda: a.sum(), **bench.beside(formulas, x, wait=False, jit=False)}
+
+
+@case("rows x[i] + x[j] of 10, enqueued", enqueued=True)
+def rows(bench: Bench):
+    """Two views and a sum."""
+    x = bench.draw(4, 10)
+    a = ca.asarray(x)
+    formulas = dict.fromkeys(("NumPy", "torch"), lambda xp, x: x[1] + x[2])
+    return {"ours": lambda: a[1] + a[2], **bench.beside(formulas, x, wait=False, jit=False)}
+
+
+@case("eager a + b of 10, waited for")
+def waited(bench: Bench):
+    x, y = bench.draw(10), bench.draw(10)
+    a, b = ca.asarray(x), ca.asarray(y)
+    formulas = dict.fromkeys(("NumPy", "pyopencl.array", "torch", "JAX"), lambda xp, x, y: x + y)
+    return {"ours": lambda: (a + b).sync(), **bench.beside(formulas, x, y, jit=False)}
 
 
 @case("function of one kernel on 10, enqueued", goal=("seconds", 12e-6), enqueued=True)
 def function(bench: Bench):
-    if not hasattr(ca, "function"):
-        raise Skip("no clarray.function yet")
-    import numpy as np
-
-    import clarray.tensor as T
-
     x, y = bench.draw(10), bench.draw(10)
     a, b = ca.asarray(x), ca.asarray(y)
     s, t = T.vectors("s", "t")
     f = ca.function([s, t], (T.tanh(s * t + 1) * T.exp(-s)).transfer(None))
-    return {"ours": lambda: f(a, b), "NumPy": lambda: np.tanh(x * y + 1) * np.exp(-x)}
+    formulas = dict.fromkeys(("NumPy", "torch", "JAX"), lambda xp, x, y: xp.tanh(x * y + 1) * xp.exp(-x))
+    return {
+        "ours": lambda: f(a, b),
+        **bare(bench, a.base_data, b.base_data, ca.empty_like(a).base_data),
+        **bench.beside(formulas, x, y, wait=False),
+    }
+
+
+@case("function of ndarrays of 10, to an ndarray")
+def function_of_host(bench: Bench):
+    """Theano's default: arguments go to the device, the result comes back."""
+    x, y = bench.draw(10), bench.draw(10)
+    s, t = T.vectors("s", "t")
+    f = ca.function([s, t], T.tanh(s * t + 1) * T.exp(-s))
+    return {"ours": lambda: f(x, y), **bench.beside({"NumPy": lambda np, x, y: np.tanh(x * y + 1) * np.exp(-x)}, x, y)}
 
 
 @case("import, over numpy and pyopencl", goal=("seconds", 0.25))
