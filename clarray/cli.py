@@ -1,4 +1,4 @@
-"""The `clarray` command: devices, doctor, demo."""
+"""The `clarray` command: devices, doctor, demo, tune, cache."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from clarray.errors import ClarrayError
 # commands that live in a module of their own: `add_arguments(parser)` and `run(args) -> int`
 _MODULES = {
     "demo": ("clarray.demo", "time exp on the default device beside NumPy"),
+    "tune": ("clarray.tuning_command", "find the best numbers for a device's kernels"),
+    "cache": ("clarray.cache_command", "show what is kept on disk, or remove it"),
 }
 
 

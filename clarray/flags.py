@@ -180,6 +180,7 @@ ROWS = (
         "Check shapes and dtypes as the expression is written.",
     ),
     Flag("deterministic", one_of("default", "more"), "default", "Whether sums may vary in order."),
+    Flag("tuning", BOOLEAN, True, "Use the choices that `clarray tune` stored; nothing tunes by itself."),
     Flag(
         "cache_dir",
         Kind(_path, "a folder"),

@@ -21,7 +21,7 @@ kernel void kernel_main(
 % endfor
 )
 {
-% if spec.alone:
+% if spec.block:
     idx rest = get_global_id(0);
     const idx left = rest % columns * ${spec.block[0]}, right = min(left + ${spec.block[0]}, n0);
     rest /= columns;
@@ -39,7 +39,7 @@ kernel void kernel_main(
 % for x in spec.operands:
     ${x.qualifier}${spec.restrict} ${x.name}_base = ${x.name}_data + ${x.name}_offset${"".join(f" + c{a} * {x.name}_step{a}" for a in outer)};
 % endfor
-% if spec.alone:
+% if spec.block:
     for (idx r0 = top; r0 < bottom; r0 += ${spec.tile})
     for (idx c0 = left; c0 < right; c0 += ${spec.tile}) {
         const int height = (int)min((idx)${spec.tile}, bottom - r0), width = (int)min((idx)${spec.tile}, right - c0);

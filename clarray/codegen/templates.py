@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import shutil
+import sys
 import threading
-from functools import cache
+import time
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from ..config import config
 from ..errors import RenderError
+from ..version import __version__
 from .inline import LIBRARIES, inline_calls
 
 PRELUDE = "lib/prelude"
@@ -17,6 +24,7 @@ _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _UNDEFINED = re.compile(r"'(\w+)' is not defined")
 _NEIGHBOURS = 2  # lines shown before and after the one that failed
 _SPEC_CHARACTERS = 2000
+OLD = 7 * 86400  # seconds after which the Python of templates that have changed since is removed
 _opening = threading.Lock()
 
 
@@ -43,11 +51,12 @@ def template_dir() -> Path:
 class Templates:
     """A folder of templates, and of libraries that are taken in where a name with their prefix occurs."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, compiled: Path | None = None):
         from mako.lookup import TemplateLookup  # a tenth of a second that only a first kernel pays
 
         self.folder = folder
-        self._lookup = TemplateLookup([str(folder)], strict_undefined=True, filesystem_checks=False)
+        opened = partial(TemplateLookup, [str(folder)], strict_undefined=True, filesystem_checks=False)
+        self._lookup, self._without_disk = opened(module_directory=compiled and str(compiled)), opened()
         libraries = {path.stem for path in folder.glob("lib/*.mako")} - {Path(PRELUDE).name}
         longest_first = sorted(libraries, key=lambda name: (-len(name), name))
         self._call = re.compile(rf"\b({'|'.join(map(re.escape, longest_first))})_\w+") if libraries else None
@@ -79,12 +88,19 @@ class Templates:
             known = ", ".join(sorted(p.relative_to(self.folder).with_suffix("").as_posix() for p in self._files()))
             raise RenderError(f"no template {name!r} in {self.folder}; it has: {known or 'none'}")
         try:
-            text: str = self._lookup.get_template(f"{name}.mako").render_unicode(spec=spec, inline=inline)
+            text: str = self._template(name).render_unicode(spec=spec, inline=inline)
         except Exception as error:
             raise RenderError(self._explain(name, spec, error)) from error
         if Path(name).name not in LIBRARIES:
             text = inline_calls(text, inline)
         return text.strip("\n") + "\n"
+
+    def _template(self, name: str) -> Any:
+        """Mako's template; where what it kept on disk is spoilt, made from the file."""
+        try:
+            return self._lookup.get_template(f"{name}.mako")
+        except Exception:  # or the file is wrong, and says so again
+            return self._without_disk.get_template(f"{name}.mako")
 
     def _files(self) -> list[Path]:
         return list(self.folder.rglob("*.mako"))
@@ -121,4 +137,29 @@ class Templates:
 
 @cache
 def _shipped() -> Templates:
-    return Templates(template_dir())
+    folder = template_dir()
+    return Templates(folder, _compiled(folder))
+
+
+def _compiled(folder: Path) -> Path | None:
+    """Where Mako keeps these templates as Python; None where nothing can be kept.
+
+    Twenty milliseconds a template become two. Mako compares ages in whole seconds, which is too coarse for one who
+    edits templates: another state of any of them is another folder, and old ones go.
+    """
+    import mako
+
+    stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*.mako"))]
+    what = repr((__version__, mako.__version__, sys.version, str(folder), stats))
+    kept = Path(config.cache_dir, "templates", hashlib.sha256(what.encode()).hexdigest()[:16])
+    try:
+        if not kept.is_dir():
+            kept.mkdir(parents=True)
+            for other in kept.parent.iterdir():
+                if time.time() - other.stat().st_mtime > OLD:
+                    shutil.rmtree(other, ignore_errors=True)
+    except FileExistsError:  # another process was first
+        pass
+    except OSError:
+        return None
+    return kept if os.access(kept, os.W_OK) else None

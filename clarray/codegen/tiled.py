@@ -13,15 +13,20 @@ from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
+import numpy as np
+
+from clarray.core.dtypes import DTYPES
 from clarray.core.expr import Expr
-from clarray.core.layout import Strides
+from clarray.core.layout import Layout, Strides
+from clarray.core.movement import astype
 from clarray.core.traits import Traits
 
 from .operand import Mapped, Operand
 from .plan import Argument, Buffer, Launch, Offset, Value, ceil_div
+from .tuning import Sample, Tunable, tunable
 
 TILE = 16  # rows and columns of a tile: a cache line of float32
-BLOCK_COLUMNS, BLOCK_ROWS = 64, 256  # what a CPU's work-item walks
+BLOCK = 64, 256  # columns and rows that a CPU's work-item walks
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Tiled(Mapped):
 
     staged: tuple[str, ...]  # the loads that lie along the other axis
     rank: int
-    alone: bool  # a work-item walks a block of tiles by itself (CPU), else a group makes one tile
+    block: tuple[int, int] | None  # columns and rows that a work-item walks alone (CPU); else a group makes one tile
     wide: bool
     aliased: bool
 
@@ -45,11 +50,6 @@ class Tiled(Mapped):
     def tile(self) -> int:
         """Rows and columns of a tile."""
         return TILE
-
-    @property
-    def block(self) -> tuple[int, int]:
-        """Columns and rows that a CPU's work-item walks."""
-        return BLOCK_COLUMNS, BLOCK_ROWS
 
     @property
     def loads(self) -> tuple[Operand, ...]:
@@ -93,7 +93,13 @@ def make(
     staged = tuple(
         x.name for x, s in zip(operands, strides, strict=True) if not x.written and s[across] == 1 and abs(s[-1]) > 1
     )
-    return Tiled(body, operands, staged, len(strides[0]), traits.kind == "cpu", wide, aliased)
+    block = traits.choice("tiled", size_class(operands), BLOCK) if traits.kind == "cpu" else None
+    return Tiled(body, operands, staged, len(strides[0]), block, wide, aliased)
+
+
+def size_class(operands: Sequence[Operand]) -> str:
+    """The class of problems of these operands: its widest element."""
+    return f"{max(x.row.itemsize for x in operands)} bytes"
 
 
 def launch(
@@ -108,7 +114,7 @@ def launch(
     """The launch of `spec` over merged axes; `numbers` and `strides` are those of its operands."""
     last = len(sizes) - 1
     outer = [a for a in range(last) if a != across]
-    width, height = (BLOCK_COLUMNS, BLOCK_ROWS) if spec.alone else (TILE, TILE)
+    width, height = spec.block or (TILE, TILE)
     columns, rows = ceil_div(sizes[last], width), ceil_div(sizes[across], height)
     strips = prod(sizes[a] for a in outer) * rows
     index = "int64" if spec.wide else "int32"
@@ -120,6 +126,28 @@ def launch(
     arguments += [Value(sizes[a], index) for a in reversed(outer)]
     for s in strides:
         arguments += [Value(s[a], index) for a in (last, across, *reversed(outer))]
-    if spec.alone:
+    if spec.block:
         return Launch(spec, tuple(arguments), (strips * columns,), (1,))
     return Launch(spec, tuple(arguments), (columns * TILE, strips * TILE), (TILE, TILE))
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[tuple[int, int]]:
+    """Columns and rows of a block."""
+    return ((128, 256), (64, 512), (32, 512), (32, 1024), (64, 128), (128, 128), (64, 64), (32, 256), (128, 64))
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    """Matrices in Fortran's order; none on a GPU, which has no blocks."""
+    if traits.kind != "cpu":
+        return []
+    rows, columns = 3000, 2900  # no powers of two, which are a cache's worst case
+    samples = []
+    for dtype in map(np.dtype, ("float32", "float64", "uint8", "complex128")):
+        if traits.fp64 or not DTYPES[dtype].is_double:
+            layout = Layout.of(dtype, (rows, columns), (dtype.itemsize, rows * dtype.itemsize))
+            params = {"dtype": dtype, "order": "C"}
+            samples.append(Sample(f"{dtype.itemsize} bytes", astype, (layout,), np.copy, params))
+    return samples
+
+
+tunable(Tunable("tiled", "the block of a transpose that one work-item of a CPU walks", _candidates, _samples))

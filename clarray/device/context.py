@@ -5,20 +5,23 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import OrderedDict, deque
+from dataclasses import replace
 from typing import Any
 from weakref import WeakSet
 
 import pyopencl as cl
 
+from clarray.codegen.tuning import accepted
 from clarray.config import config
 from clarray.core.traits import Traits
 from clarray.errors import DeviceError
 
 from .memory import Memory
-from .probe import probe
-from .program import Programs, forgo_unwritable_cache
+from .probe import probe, try_features
+from .program import Programs, forgo_unusable_cache
 from .quirks import missing_linker
 from .select import Device
+from .store import keep_quietly, load
 
 PLANS = 4096  # bound plans kept; the least recently made goes first
 
@@ -31,7 +34,7 @@ class Context:
     def __init__(self, device: Device, name: str) -> None:
         self.device = device
         self.name = name
-        forgo_unwritable_cache()
+        forgo_unusable_cache()
         if missing := missing_linker(device.platform):
             raise DeviceError(f"{device!r} does not start: {missing}")
         try:
@@ -40,7 +43,7 @@ class Context:
         except cl.Error as error:
             raise DeviceError(f"{device!r} does not start: {error}") from error
         self.lock = threading.RLock()
-        self.traits: Traits = probe(self.cl, self.queue, device.cl)
+        self.traits: Traits = self._traits()
         self.maps = self.traits.unified and self.traits.kind != "cpu"
         self.memory = Memory(self)
         self.programs = Programs(self)
@@ -54,6 +57,19 @@ class Context:
         if wanted > 0:  # a fraction up to 1, then megabytes
             self.memory.reserve(int(wanted * (self.traits.global_memory if wanted <= 1 else 1 << 20)))
         _live.add(self)
+
+    def _traits(self) -> Traits:
+        """What the device can do, from the store or tried and then stored; and what tuning found to be best on it.
+
+        What the probe tries depends on the driver alone, which the store's keys name.
+        """
+        kept = load(self.device)
+        found = kept.facts.get("features")
+        if found is None:
+            found = try_features(self.cl, self.queue, self.device.cl)
+            keep_quietly(self.device, "features", sorted(found))
+        traits = probe(self.cl, self.queue, self.device.cl, found)
+        return replace(traits, tuned=accepted(traits, kept.winners)) if config.tuning else traits
 
     def wait(self, event: Any) -> None:
         """Return when `event` is done; a failure on the device is raised here."""

@@ -7,6 +7,7 @@ subnormal numbers are tried, and so is host memory shared in both directions.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Collection
 
 import numpy as np
 import pyopencl as cl
@@ -54,11 +55,14 @@ kernel void probe(global int *says, const float one)
 """
 
 
-def probe(cl_context: cl.Context, queue: cl.CommandQueue, cl_device: cl.Device) -> Traits:
-    """What `cl_device` can do. Waits. Raises DeviceError where not even a plain kernel runs."""
+def probe(
+    cl_context: cl.Context, queue: cl.CommandQueue, cl_device: cl.Device, found: Collection[str] | None = None
+) -> Traits:
+    """What `cl_device` can do; `found` is what `try_features` said of it before, in another process."""
     platform = cl_device.platform.name
     quirks = quirks_of(platform, cl_device.driver_version)
-    found = _try_features(cl_context, queue, cl_device, quirks)
+    if found is None:
+        found = try_features(cl_context, queue, cl_device)
     float_bits = cl_device.single_fp_config
     return Traits(
         kind=_kind(cl_device, quirks),
@@ -104,8 +108,12 @@ def _kind(device: cl.Device, quirks: frozenset[str]) -> str:
     return "gpu" if device.type & cl.device_type.GPU else "accelerator"
 
 
-def _try_features(context: cl.Context, queue: cl.CommandQueue, device: cl.Device, quirks: frozenset[str]) -> set[str]:
-    """The features that work: all at once, and one by one only where that fails."""
+def try_features(context: cl.Context, queue: cl.CommandQueue, device: cl.Device) -> set[str]:
+    """The features that work: all at once, and one by one only where that fails.
+
+    Waits. Raises DeviceError where not even a plain kernel runs.
+    """
+    quirks = quirks_of(device.platform.name, device.driver_version)
     listed = device.extensions.split()
     wanted = [
         feature

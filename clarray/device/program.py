@@ -1,7 +1,8 @@
-"""Programs: sources built once for each Spec and kept; the disk cache is pyopencl's and the driver's."""
+"""Programs: sources built once for each Spec and kept; on disk by the driver, pyopencl or, on PoCL, `binaries`."""
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from functools import cache
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pyopencl as cl
 
+from clarray.codegen.inline import inlined
 from clarray.codegen.plan import Spec
 from clarray.codegen.templates import render
 from clarray.config import config
 from clarray.errors import CompileError
 
+from . import binaries
 from .stats import counters
 
 if TYPE_CHECKING:
@@ -36,19 +39,28 @@ class Programs:
         """A kernel object of its own: its arguments are nobody else's."""
         program = self._programs.get(spec)
         if program is None:
-            program = self._programs[spec] = self.build(render(spec.template, spec, self.context.traits.inline_math))
+            program = self._programs[spec] = self.build(render(spec.template, spec, inlined(self.context.traits)))
         return cl.Kernel(program, name)
 
     def build(self, source: str, options: tuple[str, ...] = ()) -> Any:
         """Compile OpenCL C; CompileError with the numbered source and the driver's log."""
         counters.builds += 1
-        folder = _cache_dir()
+        folder, context, everything = _cache_dir(), self.context.cl, [*self._options, *options]
+        file = None
+        if folder and "slow_source_cache" in self.context.traits.quirks:
+            file = binaries.place(folder, self.context.device.cl, source, everything)
+            program = binaries.load(context, file, everything)
+            if program is not None:
+                return program
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # compilers' remarks on sources that build
-                return cl.Program(self.context.cl, source).build([*self._options, *options], cache_dir=folder)
+                program = cl.Program(context, source).build(everything, cache_dir=folder)
         except cl.RuntimeError as error:
             raise CompileError(f"a kernel does not build on {self.context.device!r}", source, str(error)) from None
+        if file is not None:
+            binaries.keep(program, file)
+        return program
 
     def clear(self) -> None:
         """Forget every program."""
@@ -56,8 +68,8 @@ class Programs:
 
 
 @cache
-def forgo_unwritable_cache() -> None:
-    """Have pyopencl keep nothing on disk, with one warning, where it cannot write: it would not work at all."""
+def forgo_unusable_cache() -> None:
+    """Have pyopencl keep nothing on disk, with one warning, where it cannot: it would not work at all."""
     import platformdirs  # as pyopencl does
 
     os.environ.setdefault("PYOPENCL_CACHE_FAILURE_FATAL", "")  # it takes a spoilt entry for a missing one only if set
@@ -68,6 +80,12 @@ def forgo_unwritable_cache() -> None:
             vars(cl)["_PYOPENCL_NO_CACHE"] = True
             warnings.warn(f"kernels are built without a disk cache: {error}; set XDG_CACHE_HOME", stacklevel=4)
             return
+    try:
+        importlib.import_module("pyopencl.invoker")  # it opens a database of pytools, and every kernel needs it
+    except Exception as error:  # sqlite3's, without having to import it
+        vars(cl)["_PYOPENCL_NO_CACHE"] = True
+        folder = platformdirs.user_cache_dir("pytools", "pytools")
+        warnings.warn(f"kernels are built without a disk cache: {error}; remove {folder}", stacklevel=4)
 
 
 def _make_writable(folder: str) -> str:

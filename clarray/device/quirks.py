@@ -47,6 +47,11 @@ QUIRKS = (
         "a copy through the queue wakes a thread: 35 us for a few bytes",
     ),
     Quirk(
+        "slow_source_cache",
+        "Portable Computing Language",
+        "a source that its disk cache knows still takes 40 ms and more, a binary 2",
+    ),
+    Quirk(
         "links_kernels",
         "Portable Computing Language",
         "every kernel is linked by the system's ld against libgcc and libc; without ld the process aborts",

@@ -96,6 +96,7 @@ BAD = {
     "exception_verbosity": "medium",
     "compute_test_value": "on",
     "deterministic": "yes",
+    "tuning": "sometimes",
     "cache_dir": "",
 }
 

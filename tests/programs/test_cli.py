@@ -197,3 +197,38 @@ def test_a_wrong_command_is_a_usage_error(environ):
     assert done.returncode == 2
     assert "devices" in done.stderr
     assert clarray(environ).returncode == 2
+
+
+@pytest.fixture
+def own_cache(environ, tmp_path):
+    """An environment with empty cache folders."""
+    return {**environ, "XDG_CACHE_HOME": str(tmp_path), "POCL_CACHE_DIR": str(tmp_path / "pocl")}
+
+
+def test_tune_and_cache(own_cache, tmp_path):
+    """What a user does: tune something, look at what is kept, remove it."""
+    done = clarray(own_cache, "tune", "--quick", "elementwise", "--device", list_devices()[0].name)
+    assert done.returncode == 0, done.stderr
+    table = [line for line in done.stdout.splitlines() if line.startswith("elementwise")]
+    assert table
+    assert "tune: 1/2 elementwise: large" in done.stderr
+    file = tmp_path / "clarray" / "tuning.sqlite3"
+    assert file.is_file()
+    shown = clarray(own_cache, "cache")
+    assert shown.returncode == 0, shown.stderr
+    assert str(file) in shown.stdout
+    assert f"{list_devices()[0].driver_version}), clarray" in shown.stdout
+    cleared = clarray(own_cache, "cache", "--clear")
+    assert cleared.returncode == 0, cleared.stderr
+    assert "removed  tuned choices: 1 file, " in cleared.stdout
+    assert not file.exists()
+    assert "left     " in cleared.stdout
+    assert "nothing is tuned" in clarray(own_cache, "cache").stdout
+
+
+def test_tune_knows_its_ops(own_cache):
+    done = clarray(own_cache, "tune", "elementwize")
+    assert done.returncode == 1
+    assert "nothing to tune is called 'elementwize'; there are: elementwise" in done.stderr
+    helped = clarray(own_cache, "tune", "--help").stdout
+    assert "inline_math" in helped
