@@ -1,8 +1,9 @@
 """Floor 1: from an operation's avals and layouts to a Plan of kernels, with no device at hand."""
 
-# these declare how Ops of a class are lowered
+# these declare how Ops of a class are lowered, and what of it can be tuned
 from . import custom as custom
 from . import indexing as indexing
+from . import inline_tuning as inline_tuning
 from . import joining as joining
 from . import linear as linear
 from . import scan as scan
