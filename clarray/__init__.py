@@ -40,6 +40,7 @@ from .functions import elementwise as _elementwise
 from .functions import indexing as _indexing
 from .functions import linalg
 from .functions import manipulation as _manipulation
+from .functions import nn
 from .functions import searching as _searching
 from .functions import special
 from .functions import statistical as _statistical
@@ -79,7 +80,8 @@ __all__ = [
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
     "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
-    "blas", "dot", "inner", "linalg", "matmul", "matrix_transpose", "outer", "special", "tensordot", "vdot", "vecdot",
+    "blas", "dot", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot", "vdot",
+    "vecdot",
 ]  # fmt: skip
 __all__ += _aliases.__all__
 __all__ += _creation.__all__

@@ -1,6 +1,7 @@
 """Floor 1: from an operation's avals and layouts to a Plan of kernels, with no device at hand."""
 
 # these declare how Ops of a class are lowered, and what of it can be tuned
+from . import convolution as convolution
 from . import custom as custom
 from . import indexing as indexing
 from . import inline_tuning as inline_tuning
