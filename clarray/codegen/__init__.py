@@ -7,4 +7,5 @@ from . import indexing as indexing
 from . import inline_tuning as inline_tuning
 from . import joining as joining
 from . import linear as linear
+from . import rows as rows
 from . import scan as scan

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from clarray.core import ops
+from clarray.core import ops, rows
 from clarray.core.op import Op
 
 from .rewrites import is_one, rewrite, value_of
@@ -98,6 +98,13 @@ def logsumexp_of_log(node: Apply) -> Variable | None:
         return None
     params = {k: total.params[k] for k in ("axis", "keepdims") if k in total.params}  # type: ignore[union-attr]
     return ops.logsumexp(exponential.inputs[0], **params)
+
+
+@rewrite(ops.log, phase="stabilize")
+def log_softmax_of_log(node: Apply) -> Variable | None:
+    """log(softmax(x)) -> log_softmax(x)"""
+    soft = made_by(node.inputs[0], rows.softmax)
+    return rows.log_softmax(soft.inputs[0], **soft.params) if soft and _real(node) else None
 
 
 def softplus(x: Variable) -> Variable:

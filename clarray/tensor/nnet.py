@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clarray.core import ops
-from clarray.graph.barriers import disconnected_grad
+from clarray.core import ops, rows
 from clarray.graph.building import as_variable
 from clarray.graph.variable import Variable
 
@@ -57,15 +56,12 @@ def elu(x: Any, alpha: Any = 1) -> Variable:
 
 def softmax(x: Any) -> Variable:
     """exp(x) over its sum, along the last axis; a vector is one row."""
-    x = _rows(x)
-    e = ops.exp(x - disconnected_grad(x.max(axis=-1, keepdims=True)))
-    return e / e.sum(axis=-1, keepdims=True)
+    return rows.softmax(_rows(x), axis=-1)
 
 
 def logsoftmax(x: Any) -> Variable:
     """The logarithm of `softmax`, exact where that is small."""
-    x = _rows(x)
-    return x - ops.logsumexp(x, axis=-1, keepdims=True)
+    return rows.log_softmax(_rows(x), axis=-1)
 
 
 def _rows(x: Any) -> Variable:

@@ -21,9 +21,12 @@ def ufunc(name: str, letters: str, code: Any, category: str, cls: type[Ufunc] = 
     return op
 
 
-def reduction(name: str, letters: str, map: Any, combine: Any, identity: Any, category: str, **row: Any) -> Reduction:
+def reduction(
+    name: str, letters: str, map: Any, combine: Any, identity: Any, category: str, cls: type[Reduction] = Reduction,
+    **row: Any,
+) -> Reduction:  # fmt: skip
     """Add a row for a function of all elements along axes; the arguments are `Reduction`'s."""
-    op = Reduction(name, letters, map, combine, identity, category, **row)
+    op = cls(name, letters, map, combine, identity, category, **row)
     REDUCTIONS[name] = op
     Op.registry[name] = op
     return op

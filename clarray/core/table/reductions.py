@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..dtypes import ANY, REAL_OR_BOOL
+from ..op import Reduction
 from . import reduction
 from .functions import exp
 from .logic import equal, where
@@ -75,6 +76,11 @@ argmin = reduction(
     doc="the index of the least element, the first of equals; a NaN wins",
 )  # fmt: skip
 
+
+class LogSumExp(Reduction):
+    """The row below: of its own class because whole rows take two cheaper passes (`codegen.rows`)."""
+
+
 # The state is the greatest element and the sum of exp(x - greatest); equal infinities are no distance apart.
 logsumexp = reduction(
     "logsumexp", "x", ("x", "1"),
@@ -82,7 +88,7 @@ logsumexp = reduction(
         "a0 >= b0 || a0 != a0 ? a0 : b0",
         "a0 == b0 ? a1 + b1 : a0 > b0 ? a1 + b1 * exp(b0 - a0) : b1 + a1 * exp(a0 - b0)",
     ),
-    ("{MIN}", "0"), REAL_OR_BOOL, state=("acc", "acc"), result="mean", finish="a0 + log(a1)",
+    ("{MIN}", "0"), REAL_OR_BOOL, state=("acc", "acc"), result="mean", finish="a0 + log(a1)", cls=LogSumExp,
     grad=lambda g, out, x, **_: (g * exp(x - out),), doc="log(sum(exp(x))) without overflow",
 )  # fmt: skip
 # The second operand is the mean over the same axes, kept: two passes, as accurate as NumPy.
