@@ -15,7 +15,7 @@ import pyopencl as cl
 from clarray.core import dtypes
 from clarray.core.layout import Layout
 from clarray.device.context import Context
-from clarray.device.memory import Block
+from clarray.device.memory import WINDOW, Block
 from clarray.device.stats import counters
 
 HostArray = np.ndarray[Any, Any]
@@ -83,6 +83,10 @@ def read(block: Block, offset: int, dest: HostArray) -> None:
     if block.host is not None and not context.maps:
         block.wait()
         target[:] = block.host[offset : offset + dest.nbytes]
+    elif block.nbytes <= WINDOW and context.traits.unified and not context.maps:
+        window = context.memory.window(block)
+        context.synchronize()
+        target[:] = window[offset : offset + dest.nbytes]
     else:
         if context.maps and block.shared:
             block.release()

@@ -61,13 +61,16 @@ class Context:
     def _traits(self) -> Traits:
         """What the device can do, from the store or tried and then stored; and what tuning found to be best on it.
 
-        What the probe tries depends on the driver alone, which the store's keys name.
+        The driver decides what the probe finds, and the variables that have some drivers list more than usual.
         """
         kept = load(self.device)
-        found = kept.facts.get("features")
-        if found is None:
+        listed = self.device.cl.extensions
+        known = kept.facts.get("features")
+        if isinstance(known, dict) and known.get("listed") == listed:
+            found = set(known["work"])
+        else:
             found = try_features(self.cl, self.queue, self.device.cl)
-            keep_quietly(self.device, "features", sorted(found))
+            keep_quietly(self.device, "features", {"listed": listed, "work": sorted(found)})
         traits = probe(self.cl, self.queue, self.device.cl, found)
         return replace(traits, tuned=accepted(traits, kept.winners)) if config.tuning else traits
 
@@ -109,6 +112,7 @@ def _finish_all() -> None:
             context.queue.finish()
         except cl.Error:  # the driver is going away too; there is nobody left to tell
             continue
+        context.memory.close_windows()
         context.plans.clear()
         context.programs.clear()
         context.pending.clear()

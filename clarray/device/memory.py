@@ -19,6 +19,7 @@ from .stats import counters
 if TYPE_CHECKING:
     from .context import Context
 
+WINDOWS, WINDOW = 256, 1 << 14  # pieces of the pool that stay mapped, and the most bytes of one
 FULL = ("MEM_OBJECT_ALLOCATION_FAILURE", "OUT_OF_RESOURCES", "OUT_OF_HOST_MEMORY", "INVALID_BUFFER_SIZE")
 
 
@@ -117,6 +118,7 @@ class Memory:
         self.limit: int | None = None
         self.adopted = 0  # bytes of host copies that kernels work in, which are device memory too
         self.host_blocks: WeakSet[HostBlock] = WeakSet()
+        self._windows: dict[int, tuple[Any, np.ndarray[Any, Any]]] = {}
 
     @property
     def in_use(self) -> int:
@@ -170,6 +172,30 @@ class Memory:
         counters.bytes_shared += array.nbytes
         return block, start - _address(data)
 
+    def window(self, block: Block) -> np.ndarray[Any, Any]:
+        """The bytes of a small block of the pool, on a device whose memory need not be mapped again (a CPU).
+
+        Mapping is a command that wakes a thread, so that a piece of the pool stays mapped, and alive, for the arrays
+        that get it later. Does not wait for kernels.
+        """
+        handle = block.buffer.int_ptr
+        found = self._windows.get(handle)
+        if found is None:
+            if len(self._windows) >= WINDOWS:
+                self._windows.clear()
+            memory: Any = cl.MemoryObject.from_int_ptr(handle, True)
+            flags, byte = cl.map_flags.READ, np.dtype(np.uint8)
+            with self.context.lock:
+                whole, _ = cl.enqueue_map_buffer(
+                    self.context.queue, memory, flags, 0, (block.buffer.size,), byte, is_blocking=True
+                )
+            found = self._windows[handle] = memory, whole
+        return found[1]
+
+    def close_windows(self) -> None:
+        """Let go of what `window` keeps."""
+        self._windows.clear()
+
     def reserve(self, nbytes: int) -> None:
         """Take so many bytes at once and hold them for reuse."""
         piece = self.context.traits.max_alloc
@@ -189,6 +215,7 @@ class Memory:
         """Free garbage and everything the pool holds."""
         gc.collect()
         self.context.poll()
+        self.close_windows()
         self.pool.free_held()
 
     def _within(self, nbytes: int, make: Callable[[], Any]) -> Any:

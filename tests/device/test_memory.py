@@ -20,6 +20,7 @@ from clarray.array.gpuarray import GpuArray
 from clarray.core import ops
 from clarray.core.layout import Layout
 from clarray.core.movement import broadcast_to
+from clarray.device import memory
 from clarray.device.stats import stats
 from clarray.device.usage import memory_stats, set_memory_limit
 from clarray.errors import OutOfDeviceMemory
@@ -398,3 +399,34 @@ def test_what_was_uploaded_is_given_back_though_the_host_looked_into_it(ctx):
     del x, view
     ctx.synchronize()
     assert ctx.memory.in_use == before
+
+
+def test_small_results_are_read_without_a_command(ctx, rng):
+    """On a CPU a copy through the queue wakes a thread; pieces of the pool that were read once stay mapped."""
+    if not ctx.traits.unified or ctx.maps:
+        pytest.skip("reading is a copy or a mapping here")
+    host = rng.standard_normal(11).astype(np.float32)
+    x = to_array(host)
+    for k in range(20):  # the pool hands the same pieces out again, for arrays of other sizes too
+        part = x[: 11 - k % 5] + np.float32(k)
+        np.testing.assert_array_equal(part.numpy(), host[: part.size] + np.float32(k))
+        assert part[3].item() == host[3] + np.float32(k)
+        del part
+    ctx.memory.close_windows()
+    y = x * 2
+    np.testing.assert_array_equal(y.numpy(), host * 2)
+    y += 1  # into memory that is mapped
+    np.testing.assert_array_equal(y.numpy(), host * 2 + 1)
+    assert ctx.memory._windows
+
+
+def test_windows_are_few_and_go_when_memory_is_short(any_ctx, monkeypatch):
+    if not any_ctx.traits.unified or any_ctx.maps:
+        pytest.skip("reading is a copy or a mapping here")
+    monkeypatch.setattr(memory, "WINDOWS", 5)
+    held = [to_array(np.full(4, k, np.int32)) + 1 for k in range(12)]
+    assert [x.numpy()[0] for x in held] == [k + 1 for k in range(12)]
+    assert len(any_ctx.memory._windows) <= 5
+    any_ctx.memory._make_room()
+    assert not any_ctx.memory._windows
+    assert held[7].item(2) == 8

@@ -174,7 +174,7 @@ SPOILT = {
 @pytest.mark.parametrize("how", SPOILT)
 def test_a_spoilt_file_is_as_good_as_none(any_ctx, row, how, caplog):
     kept_winner(any_ctx.device)
-    store.keep_quietly(any_ctx.device, "features", ["FP64"])
+    Context(any_ctx.device, "first")  # stores what its probe found
     SPOILT[how](store.path())
     with caplog.at_level(logging.INFO, "clarray.tuning"):
         assert store.load(any_ctx.device) == store.Kept()
@@ -240,6 +240,14 @@ def test_a_second_context_finds_the_probes_answers(ctx, monkeypatch):
 
     monkeypatch.setattr(context, "try_features", never)
     assert Context(ctx.device, "second").traits == first.traits == ctx.traits
+
+
+def test_features_found_where_a_driver_listed_others_do_not_count(any_ctx):
+    """As with RUSTICL_FEATURES=fp64 in one process and not in the next."""
+    store.keep_quietly(any_ctx.device, "features", {"listed": "cl_khr_fp16", "work": ["FP16"]})
+    assert Context(any_ctx.device, "again").traits == any_ctx.traits
+    store.keep_quietly(any_ctx.device, "features", ["FP64"])
+    assert Context(any_ctx.device, "and again").traits == any_ctx.traits
 
 
 def test_programs_come_from_disk_and_spoilt_ones_are_built(any_ctx, folder, monkeypatch):
