@@ -6,6 +6,7 @@ The warm path is one dictionary hit on (op, layouts, params): it must stay short
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ from .convert import to_array
 from .gpuarray import GpuArray
 
 WEAK = (int, float, complex, bool)
+VIEWS = 4096  # views whose layouts are kept
+
+_views: dict[Any, tuple[Layout, int]] = {}  # by op, layouts and parameters: layout, offset in bytes
 
 
 def bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
@@ -34,7 +38,9 @@ def bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
     if params:
         if (out := params.pop("out", None)) is not None:
             return evaluate_into(op, operands, params, out)
-    elif len(operands) == 2:  # the warm path of an operator, kept short: evaluate() does the same
+        if isinstance(op, View) and type(operands[0]) is GpuArray and len(operands) == 1:
+            return view(op, operands, params)
+    elif len(operands) == 2:  # the warm paths of operators and functions, kept short: evaluate() does the same
         x, y = operands
         if type(x) is GpuArray:
             context = x.block.context
@@ -42,10 +48,20 @@ def bind(op: Op, operands: tuple[Any, ...], params: dict[str, Any]) -> Any:
                 bound = context.plans.get((op, x.layout, y.layout))
                 if bound is not None and bound.single is not None and y.block.context is context:
                     return GpuArray(bound.outputs[0], 0, bound.one(operands))
-            elif type(y) is float:
-                bound = context.plans.get((op, x.layout, float))
+            elif type(y) in WEAK:
+                bound = context.plans.get((op, x.layout, type(y)))
                 if bound is not None and bound.single is not None:
-                    return GpuArray(bound.outputs[0], 0, bound.one((x,), (y,)))
+                    with suppress(OverflowError):
+                        return GpuArray(bound.outputs[0], 0, bound.one((x,), (y,)))
+        elif type(y) is GpuArray and type(x) in WEAK:
+            bound = y.block.context.plans.get((op, type(x), y.layout))
+            if bound is not None and bound.single is not None:
+                with suppress(OverflowError):
+                    return GpuArray(bound.outputs[0], 0, bound.one((y,), (x,)))
+    elif len(operands) == 1 and type(x := operands[0]) is GpuArray:
+        bound = x.block.context.plans.get((op, x.layout))
+        if bound is not None and bound.single is not None:
+            return GpuArray(bound.outputs[0], 0, bound.one(operands))
     return evaluate(op, operands, params)
 
 
@@ -202,11 +218,18 @@ def filled(context: Context, shape: tuple[int, ...], value: Any, dtype: Any) -> 
 def view(op: View, arrays: Sequence[GpuArray], params: Mapping[str, Any]) -> GpuArray:
     """The view of the first array that a View describes, of a copy where strides cannot express it."""
     x = arrays[0]
-    found = op.view([a.layout for a in arrays], params)
+    key = (op, *[a.layout for a in arrays], *params.values())
+    found = _views.get(key)
     if found is None:
-        x = astype(x, dtype=x.dtype, order="C")
-        found = op.view([x.layout, *(a.layout for a in arrays[1:])], params)
-        assert found is not None
+        found = op.view([a.layout for a in arrays], params)
+        if found is None:
+            x = astype(x, dtype=x.dtype, order="C")
+            found = op.view([x.layout, *(a.layout for a in arrays[1:])], params)
+            assert found is not None
+        else:
+            if len(_views) >= VIEWS:
+                _views.clear()
+            _views[key] = found
     layout, further = found
     return GpuArray(layout, x.offset + further, x.block, x)
 
