@@ -42,6 +42,8 @@ from .functions import linalg
 from .functions import manipulation as _manipulation
 from .functions import nn
 from .functions import searching as _searching
+from .functions import sets as _sets
+from .functions import sorting as _sorting
 from .functions import special
 from .functions import statistical as _statistical
 from .functions.aliases import *
@@ -52,6 +54,8 @@ from .functions.indexing import *
 from .functions.linalg import dot, inner, matmul, matrix_transpose, outer, tensordot, vdot, vecdot
 from .functions.manipulation import *
 from .functions.searching import *
+from .functions.sets import *
+from .functions.sorting import *
 from .functions.statistical import *
 
 from . import blas
@@ -90,4 +94,6 @@ __all__ += _elementwise.__all__
 __all__ += _indexing.__all__
 __all__ += _manipulation.__all__
 __all__ += _searching.__all__
+__all__ += _sets.__all__
+__all__ += _sorting.__all__
 __all__ += _statistical.__all__

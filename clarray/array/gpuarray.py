@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clarray.core import movement
+from clarray.core import movement, sorting
 from clarray.core.aval import normalize_axis
 from clarray.core.layout import Layout, extent, is_contiguous
 from clarray.core.operators import ArrayOperators
@@ -338,6 +338,14 @@ class GpuArray(ArrayOperators):
     def fill(self, value: Any) -> None:
         """Set every element to `value`."""
         self[...] = value
+
+    def sort(self, axis: int = -1, descending: bool = False) -> None:
+        """Put the elements in order along `axis`, in place: stable, NaN the greatest."""
+        self[...] = sorting.sort(self, axis=axis, descending=descending)
+
+    def argsort(self, axis: int = -1, descending: bool = False) -> GpuArray:
+        """The int64 positions of the elements along `axis` in order; equal ones keep theirs."""
+        return sorting.argsort(self, axis=axis, descending=descending)
 
     # indexing
 

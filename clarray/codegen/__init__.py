@@ -9,3 +9,4 @@ from . import joining as joining
 from . import linear as linear
 from . import rows as rows
 from . import scan as scan
+from . import sort as sort

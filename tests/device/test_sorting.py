@@ -1,0 +1,195 @@
+"""sort, argsort and topk: order, stability, dtypes, axes, layouts, gradients, on the kernels of CPUs and of GPUs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import oracle
+import pytest
+
+import clarray as ca
+import clarray.tensor as T
+from clarray.codegen.lowering import lower
+from clarray.core import dtypes
+from clarray.core.sorting import sort
+
+# rows of every length that a method of its own is for: ranks, a row a work-item, parts or tiles
+SHAPES = [((1,), 0), ((64,), 0), ((3, 65), 1), ((200, 7), 0), ((5, 300, 4), 1), ((70001,), 0), ((3, 70003), -1)]
+
+
+@pytest.fixture
+def as_gpu(ctx, monkeypatch):
+    """The device with the kernels of a GPU."""
+    monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, kind="gpu"))
+    monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
+    return ctx
+
+
+def draw(rng, dtype, shape):
+    """Few values that come often, among them all that compare in a way of their own, and many that come once."""
+    dtype = np.dtype(dtype)
+    x = oracle.sample(rng, (-2, 2), dtype, shape)
+    if dtype.kind in "fc":
+        often = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1, -1], dtypes.real(dtype))
+        parts = x.view(often.dtype)
+        parts[...] = np.where(rng.random(parts.shape) < 0.4, rng.choice(often, parts.shape), parts)
+    return x
+
+
+def order(x, axis, descending):
+    """The positions that a stable sort gives; equal elements keep their order in either direction."""
+    if not descending:
+        return np.argsort(x, axis=axis, kind="stable")
+    back = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
+    return np.flip(x.shape[axis] - 1 - back, axis)
+
+
+def assert_same(got, want):
+    """Equal, and zeros of the same sign."""
+    assert (got.shape, got.dtype) == (want.shape, want.dtype)
+    np.testing.assert_array_equal(got, want)
+    if got.dtype.kind in "fc":
+        for a, b in ((got.real, want.real), (got.imag, want.imag)):
+            np.testing.assert_array_equal(np.signbit(a[a == 0]), np.signbit(b[b == 0]))
+
+
+def check(x, axis, descending, a=None, ks=()):
+    a = ca.asarray(x) if a is None else a
+    positions = order(x, axis, descending)
+    values = np.take_along_axis(x, positions, axis)
+    assert_same(ca.sort(a, axis=axis, descending=descending).numpy(), values)
+    assert_same(ca.argsort(a, axis=axis, descending=descending).numpy(), positions)
+    for k in ks:
+        first = tuple(slice(0, k) if n == axis % x.ndim else slice(None) for n in range(x.ndim))
+        got = ca.topk(a, k, axis=axis, largest=descending)
+        assert_same(got[0].numpy(), values[first])
+        assert_same(got[1].numpy(), positions[first])
+
+
+@pytest.mark.parametrize("dtype", [row.name for row in dtypes.ROWS])
+def test_every_dtype(ctx, rng, dtype):
+    if np.dtype(dtype) not in oracle.supported(ctx.traits):
+        pytest.skip("the device has no doubles")
+    descending = bool(rng.integers(2))
+    for shape, axis in SHAPES:
+        if ctx.traits.kind == "gpu" and np.prod(shape) > 100_000:
+            continue
+        ks = () if np.dtype(dtype).kind == "c" else (1, shape[axis] // 3)
+        check(draw(rng, dtype, shape), axis, descending, ks=ks)
+
+
+@pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
+def test_on_the_kernels_of_a_gpu(as_gpu, rng, descending):
+    """Kernels with barriers take PoCL seconds to build, so of few dtypes."""
+    for shape, axis in [((5,), 0), ((3, 257), 1), ((2, 3000), 1), ((2100, 3), 0), ((30011,), 0)]:
+        check(draw(rng, "f4", shape), axis, descending, ks=(1, shape[axis] // 9))
+
+
+VIEWS = {
+    "reversed": lambda x: x[::-1, ::-1],
+    "stepped": lambda x: x[::2, 1::3],
+    "transposed": lambda x: x.T,
+    "shifted": lambda x: x[3:, 5:],
+    "column": lambda x: x[:, 3],
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views(ctx, rng, view):
+    whole = draw(rng, "f4", (40, 220))
+    x, a = VIEWS[view](whole), VIEWS[view](ca.asarray(whole))
+    for axis in range(-1, x.ndim):
+        check(x, axis, bool(rng.integers(2)), a, ks=(min(2, x.shape[axis]),))
+    assert_same(a.numpy(), x)  # which is left as it was
+
+
+def test_stretched_and_large_views(ctx, rng):
+    row = draw(rng, "i2", 80)
+    check(np.broadcast_to(row, (3, 80)), 0, False, ca.broadcast_to(ca.asarray(row), (3, 80)))
+    x = draw(rng, "f4", 2 * 70001)
+    check(x[::-2], 0, False, ca.asarray(x)[::-2], ks=(5,))  # through both buffers that passes go between
+
+
+PATTERNS = {
+    "ascending": lambda rng, n: np.arange(n),
+    "descending": lambda rng, n: np.arange(n)[::-1].copy(),
+    "equal": lambda rng, n: np.full(n, rng.integers(-99, 99)),
+    "two": lambda rng, n: rng.integers(0, 2, n) * 2**20,
+    "organ pipe": lambda rng, n: np.abs(np.arange(n) - n // 2),
+    "low bits": lambda rng, n: rng.integers(0, 8, n),
+}
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_patterns(ctx, rng, pattern):
+    for n in (1000, 140_001 if ctx.traits.kind == "cpu" else 20_001):
+        x = PATTERNS[pattern](rng, n).astype("i4")
+        check(x, 0, bool(rng.integers(2)), ks=(1, 100))
+
+
+def test_random_lengths(ctx, rng):
+    for n in rng.integers(1, 600, 12):
+        rows = int(rng.integers(1, 9))
+        check(draw(rng, "f4", (rows, n)), 1, bool(rng.integers(2)), ks=(int(rng.integers(0, n + 1)),))
+
+
+def test_nothing(ctx):
+    for shape, axis in [((0,), 0), ((3, 0), 1), ((0, 3), 1)]:
+        check(np.zeros(shape, "f4"), axis, False, ks=(0,))
+    values, positions = ca.topk(ca.ones(5), 0)
+    assert values.shape == positions.shape == (0,)
+
+
+def test_refusals(any_ctx):
+    with pytest.raises(np.exceptions.AxisError, match="0 dimensions"):
+        ca.sort(ca.asarray(np.float32(1)))
+    with pytest.raises(np.exceptions.AxisError):
+        ca.argsort(ca.ones(3), axis=1)
+    with pytest.raises(ValueError, match="k is 4, axis 0 has 3"):
+        ca.topk(ca.ones(3), 4)
+    with pytest.raises(TypeError, match="complex64"):
+        ca.topk(ca.ones(3, dtype=np.complex64), 1)
+
+
+def test_methods(any_ctx, rng):
+    x = draw(rng, "f4", (6, 90))
+    a = ca.asarray(x)
+    assert_same(a.argsort(axis=0).numpy(), order(x, 0, False))
+    part = a[1:, ::2]
+    assert part.sort() is None
+    x[1:, ::2] = np.sort(x[1:, ::2], kind="stable")
+    assert_same(a.numpy(), x)
+
+
+def test_memory_of_a_sort(any_ctx, rng):
+    """One copy of the keys besides the result."""
+    x = ca.asarray(rng.standard_normal(1 << 20).astype("f4"))
+    plan = lower(sort, [x.layout], {"axis": 0, "descending": False}, any_ctx.traits)
+    assert sum(plan.scratch) < 1.1 * x.nbytes
+
+
+class TestGraph:
+    def test_values(self, any_ctx, rng):
+        x = T.fmatrix("x")
+        v = draw(rng, "f4", (5, 30))
+        f = ca.function([x], [ca.sort(x, axis=0), ca.argsort(x, descending=True), *ca.topk(x, 3)])
+        first, positions, values, places = f(v)
+        assert_same(first, np.sort(v, axis=0, kind="stable"))
+        assert_same(positions, order(v, 1, True))
+        assert_same(places, order(v, 1, True)[:, :3])
+        assert_same(values, np.take_along_axis(v, places, 1))
+
+    @pytest.mark.parametrize("axis", [0, 1])
+    def test_gradients(self, any_ctx, rng, axis):
+        """Each element's gradient is the weight of the place where it went."""
+        x = T.fmatrix("x")
+        v, w = rng.standard_normal((2, 5, 7)).astype("f4")
+        places = order(v, axis, True)
+        (got,) = ca.function([x], [T.grad((ca.sort(x, axis=axis, descending=True) * w).sum(), x)])(v)
+        np.testing.assert_array_equal(np.take_along_axis(got, places, axis), w)
+        few = np.take(w, range(2), axis)
+        (got,) = ca.function([x], [T.grad((ca.topk(x, 2, axis=axis)[0] * few).sum(), x)])(v)
+        want = np.zeros_like(v)
+        np.put_along_axis(want, np.take(places, range(2), axis), few, axis)
+        np.testing.assert_array_equal(got, want)
