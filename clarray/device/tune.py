@@ -43,8 +43,8 @@ PERIOD = 1_000_003  # random numbers drawn for an operand, a prime, so that no t
 
 @dataclass(frozen=True)
 class Effort:
-    """How much a run may take: seconds of timing for a class of problems, pairs of a duel, seconds in all, and
-    candidates of a class."""
+    """How much a run may take: seconds of timing for a class of problems, pairs of a duel, seconds in all (which the
+    rows share), and candidates of a class."""
 
     seconds: float = 2.0
     pairs: int = PAIRS
@@ -91,6 +91,7 @@ def classes(traits: Traits, names: Sequence[str] = ()) -> list[tuple[Tunable, Sa
 def tune(context: Context, work: Sequence[tuple[Tunable, Sample]], effort: Effort = FULL) -> Iterator[Outcome]:
     """Tune one class after the other and store each winner; an Outcome for each, as soon as it is known. Waits."""
     end = time.perf_counter() + effort.in_all
+    share = effort.in_all / max(1, len({row.name for row, _ in work}))
     tuned = dict(context.traits.tuned)
     for row, sample in work:
         key = row.name, sample.problem
@@ -99,9 +100,13 @@ def tune(context: Context, work: Sequence[tuple[Tunable, Sample]], effort: Effor
             outcome.late = True
             yield outcome
             continue
-        tuned.pop(key, None)
+        earlier = tuned.pop(key, None)
+        candidates = list(row.candidates(context.traits, sample.problem))[: effort.candidates]
+        if earlier is not None:  # though a quick run might not come to it
+            candidates = [earlier, *(c for c in candidates if c != earlier)]
         try:
-            _tune(context, row, sample, replace(context.traits, tuned=dict(tuned)), effort, outcome)
+            arena = Arena(context, sample, replace(context.traits, tuned=dict(tuned)))
+            _tune(arena, key, candidates, effort, time.perf_counter() + share, outcome)
         except (ClarrayError, cl.Error) as error:
             outcome.skipped = _line(error)
         device = context.device
@@ -115,12 +120,12 @@ def tune(context: Context, work: Sequence[tuple[Tunable, Sample]], effort: Effor
         yield outcome
 
 
-def _tune(context: Context, row: Tunable, sample: Sample, traits: Traits, effort: Effort, outcome: Outcome) -> None:
-    """Fill `outcome`; `traits` know the winners of other classes."""
-    arena = Arena(context, sample)
-    key = row.name, sample.problem
-    asked = Asked(traits.tuned)
-    default = arena.trial(replace(traits, tuned=asked), None)
+def _tune(
+    arena: Arena, key: tuple[str, str], candidates: Sequence[Any], effort: Effort, until: float, outcome: Outcome
+) -> None:
+    """Fill `outcome`. After `until` no second candidate is built."""
+    asked = Asked(arena.traits.tuned)
+    default = arena.trial(replace(arena.traits, tuned=asked), None)
     assert default is not None  # nothing was there before it
     if key not in asked.keys_asked:
         outcome.skipped = "no kernel of its sample asks for it"
@@ -128,10 +133,13 @@ def _tune(context: Context, row: Tunable, sample: Sample, traits: Traits, effort
     if wrong := arena.wrong(default):
         outcome.skipped = f"the default's result is wrong: {wrong}"
         return
-    rivals = []
-    for candidate in row.candidates(traits, sample.problem)[: effort.candidates]:
+    rivals: list[Trial] = []
+    for candidate in candidates:
+        if rivals and time.perf_counter() > until:
+            break
         try:
-            trial = arena.trial(replace(traits, tuned={**traits.tuned, key: candidate}), candidate)
+            chosen = {**arena.traits.tuned, key: candidate}
+            trial = arena.trial(replace(arena.traits, tuned=chosen), candidate)
             if trial is None:  # it makes the same kernels as one before
                 continue
             outcome.tried += 1
@@ -200,11 +208,15 @@ def duel(default: Trial, rival: Trial, effort: Effort, finish: Callable[[], None
 
 
 class Arena:
-    """A sample's operands in device memory, what its results have to be, and memory for results."""
+    """A sample's operands in device memory, what its results have to be, and memory for results.
 
-    def __init__(self, context: Context, sample: Sample) -> None:
+    `traits` know the winners of other classes.
+    """
+
+    def __init__(self, context: Context, sample: Sample, traits: Traits) -> None:
         self.context = context
         self.sample = sample
+        self.traits = traits
         rng = np.random.default_rng()
         hosts = [drawn(rng, layout, sample.draw) for layout in sample.operands]
         self._inputs = [self._uploaded(memory) for memory, _, _ in hosts]

@@ -107,6 +107,13 @@ def test_a_default_that_nobody_beats_stays_and_an_earlier_winner_goes(any_ctx, r
     assert store.load(any_ctx.device).winners == ()
 
 
+def test_a_short_run_does_not_forget_a_winner_that_it_would_not_come_to(any_ctx, row):
+    kept_winner(any_ctx.device)
+    following = Context(any_ctx.device, "next")
+    (outcome, _) = tune(following, classes(following.traits), replace(FEW, candidates=1))
+    assert (outcome.winner, outcome.tried) == ("fast", 2)
+
+
 def test_a_row_that_names_a_class_its_rule_does_not_ask_for_is_told(any_ctx, row):
     stray = replace(row.samples(None)[0], problem="evne")
     (outcome,) = tune(any_ctx, [(row, stray)], FEW)
