@@ -1,7 +1,8 @@
 """Binaries of programs on disk, for drivers that take long over a source, be it in their own cache.
 
 A file is named by a digest of everything that the binary follows from, and begins with a digest of the rest of it:
-what is cut short or spoilt is not shown to the driver.
+what is cut short or spoilt is not shown to the driver. PoCL compiles a third more where it is asked for a binary, so
+that a first process only leaves an empty file, and the second one fills it.
 """
 
 from __future__ import annotations
@@ -44,9 +45,12 @@ def load(context: cl.Context, file: Path, options: Sequence[str]) -> Any:
 
 
 def keep(program: Any, file: Path) -> None:
-    """Write a built program, at once or not at all; where the disk refuses, there will be another build."""
-    (binary,) = program.get_info(cl.program_info.BINARIES)
+    """Remember a program that was built: write it, whole or not at all, where it was before; nothing if that fails."""
     try:
+        if not file.exists():
+            file.touch()
+            return
+        (binary,) = program.get_info(cl.program_info.BINARIES)
         descriptor, name = tempfile.mkstemp(dir=file.parent)
         try:
             with os.fdopen(descriptor, "wb") as out:
@@ -55,5 +59,5 @@ def keep(program: Any, file: Path) -> None:
         except OSError:
             os.unlink(name)
             raise
-    except OSError:
+    except (OSError, cl.Error):
         return

@@ -261,18 +261,23 @@ def test_programs_come_from_disk_and_spoilt_ones_are_built(any_ctx, folder, monk
     if "slow_source_cache" not in any_ctx.traits.quirks:
         pytest.skip("this driver's programs are kept by pyopencl or by itself")
     source = f"kernel void f(global int *x) {{ x[0] = {np.random.default_rng().integers(1 << 30)}; }}"
-    real, kept = binaries.keep, []
-    monkeypatch.setattr(binaries, "keep", lambda program, file: (real(program, file), kept.append(file)))
-    for spoil in (None, None, b"", b"x", b"x" * 5000, None):
-        if spoil is not None:
-            kept[0].write_bytes(spoil)
+    real, built = binaries.keep, []
+    monkeypatch.setattr(binaries, "keep", lambda program, file: (real(program, file), built.append(file)))
+
+    def builds():
+        built.clear()
         program = Context(any_ctx.device, "fresh").programs.build(source)
         assert cl.Kernel(program, "f").num_args == 1
-    assert len(kept) == 4  # first, and after each that was spoilt
-    cut = kept[0].read_bytes()[:-1]
-    kept[0].write_bytes(cut)
-    any_ctx.programs.build(source)
-    assert len(kept) == 5
+        return len(built)
+
+    assert builds() == 1
+    (file,) = built
+    assert file.stat().st_size == 0  # seen once
+    assert (builds(), builds(), builds()) == (1, 0, 0)
+    whole = file.read_bytes()
+    for spoilt in (b"", b"x", b"x" * 5000, whole[:-1], whole[:32]):
+        file.write_bytes(spoilt)
+        assert (builds(), builds()) == (1, 0)
 
 
 # parts
