@@ -18,6 +18,22 @@ for (int l = 0; l < ${lanes}; l++) {
 % endif
             }
 </%def>\
+<%def name="partial()">\
+const ${spec.ctype} part = ${spec.gathered(f"tile[r * {columns} + l]", f"tile[{size} + r * {columns} + l]")};
+% if spec.in_result:
+                                const ${spec.ctype} sum = first ? part : ${o0.at("l")} + part;
+% else:
+                                const ${spec.ctype} sum = part;
+% endif
+</%def>\
+<%def name="finish(count)">\
+_Pragma("clang loop vectorize(assume_safety)") for (int l = 0; l < ${count}; l++) {
+                                ${partial()}\
+% for line in spec.body:
+                                ${line}
+% endfor
+                            }
+</%def>\
 // Packs a block as panels, each so many lanes (rows of a, columns of b) side by side for every step of k; the last
 // panel is filled up with zeros. A complex step is its real parts, then its imaginary ones.
 % for name, across, space in (("a", spec.rows, "local"), ("b", spec.columns, spec.b_space)):
@@ -55,17 +71,17 @@ static void panel_${name}(${space} ${spec.real} *to, global const ${spec.row(nam
 typedef ${spec.real}${lanes} vector __attribute__((aligned(${spec.alignment})));
 
 % if spec.b_packed:
-// Packs b, a block of depth and of columns each work-item.
+// Packs the steps of b from `start` to `end`, a block of depth and of columns each work-item.
 kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void kernel_pack(global const ${spec.b.storage} *restrict b_data, const long b_offset, global ${spec.real} *restrict b_panels,
-                 const idx n, const idx depth, const idx block_n, const idx block_k, const idx b_k, const idx b_n,
+                 global int *taken, const idx n, const idx start, const idx end, const idx block_n, const idx block_k, const idx b_k, const idx b_n,
                  const idx b_panels_size\
 % for a in batch:
 , const idx n${a}, const idx b_batch${a}\
 % endfor
 )
 {
-    const idx j = get_global_id(0) * block_n, k = get_global_id(1) * block_k;
+    const idx j = get_global_id(0) * block_n, k = start + get_global_id(1) * block_k;
     idx rest = get_global_id(2);
     global const ${spec.b.storage} *restrict from = b_data + b_offset + k * b_k + j * b_n;
 % for a in batch:
@@ -73,9 +89,11 @@ void kernel_pack(global const ${spec.b.storage} *restrict b_data, const long b_o
     from += at${a} * b_batch${a};
     rest = left${a};
 % endfor
-    const idx deep = min(block_k, depth - k), padded = (n + ${columns - 1}) / ${columns} * ${columns};
-    panel_b(b_panels + (get_global_id(2) * b_panels_size + k * padded + j * deep) * ${spec.planes},
+    const idx deep = min(block_k, end - k), padded = (n + ${columns - 1}) / ${columns} * ${columns};
+    panel_b(b_panels + (get_global_id(2) * b_panels_size + (k - start) * padded + j * deep) * ${spec.planes},
             from, min(block_n, n - j), deep, b_n, b_k);
+    if (j == 0 && k == start && get_global_id(2) == 0)
+        *taken = 0;
 }
 
 % endif
@@ -87,16 +105,16 @@ void kernel_main(
     global const ${spec.a.storage} *restrict a_data, const long a_offset,
     global const ${spec.b.storage} *restrict b_data, const long b_offset,
 % if spec.b_packed:
-    global const ${spec.real} *restrict b_panels, const idx b_panels_size,
+    global const ${spec.real} *restrict b_panels, volatile global int *taken, const idx b_panels_size,
 % endif
-% if spec.epilogue:
+% if not spec.in_result:
     global ${spec.real} *restrict sums,
 % endif
     local ${spec.real} *restrict panels,
 % for ctype, name in spec.scalars:
     const ${ctype} ${name},
 % endfor
-    const idx tasks, const idx span, const idx m, const idx n, const idx depth,
+    const idx tasks, const idx span, const idx m, const idx n, const idx depth, const idx start, const idx end,
     const idx block_m, const idx block_n, const idx block_k, const idx a_m, const idx a_k, const idx b_k, const idx b_n
 % for x in spec.operands:
     , const idx ${x.name}_m, const idx ${x.name}_inner
@@ -115,8 +133,12 @@ void kernel_main(
     const idx blocks_m = (m + block_m - 1) / block_m, blocks_n = (n + block_n - 1) / block_n;
     const idx padded_m = (m + ${spec.rows - 1}) / ${spec.rows} * ${spec.rows};
     const idx padded_n = (n + ${columns - 1}) / ${columns} * ${columns};
+% if spec.b_packed:
+    for (idx task = atomic_inc(taken); task < tasks; task = atomic_inc(taken)) {
+% else:
     const idx last_task = min(((idx)get_global_id(0) + 1) * span, tasks);
     for (idx task = (idx)get_global_id(0) * span; task < last_task; task++) {
+% endif
         const idx strip = task / blocks_n, matrix = strip / blocks_m;
         const idx start_n = (task - strip * blocks_n) * block_n, start_m = (strip - matrix * blocks_m) * block_m;
         const idx count_m = min(block_m, m - start_m), count_n = min(block_n, n - start_n);
@@ -144,12 +166,12 @@ void kernel_main(
         rest = left${k};
 % endfor
         local ${spec.real} *restrict a_panels = panels;
-        for (idx start_k = 0; start_k < depth; start_k += block_k) {
-            const idx count_k = min(block_k, depth - start_k);
+        for (idx start_k = start; start_k < end; start_k += block_k) {
+            const idx count_k = min(block_k, end - start_k);
             const bool first = start_k == 0, last = start_k + count_k == depth;
             panel_a(a_panels, a + start_k * a_k, count_m, count_k, a_m, a_k);
 % if spec.b_packed:
-            global const ${spec.real} *restrict b_block = b_panels + (packed * b_panels_size + start_k * padded_n + start_n * count_k) * ${spec.planes};
+            global const ${spec.real} *restrict b_block = b_panels + (packed * b_panels_size + (start_k - start) * padded_n + start_n * count_k) * ${spec.planes};
 % else:
             local ${spec.real} *restrict b_block = panels + block_m * block_k * ${spec.planes};
             panel_b(b_block, b + start_k * b_k, count_n, count_k, b_n, b_k);
@@ -179,7 +201,7 @@ void kernel_main(
                         y += ${columns * spec.planes};
                     }
                     const int live_m = (int)min((idx)${spec.rows}, count_m - i), live_n = (int)min((idx)${columns}, count_n - j);
-% if spec.epilogue:
+% if not spec.in_result:
                     global ${spec.real} *restrict partial = sums + (matrix * padded_m * padded_n + (start_m + i) * padded_n + (start_n + j) * ${spec.rows}) * ${spec.planes};
                     if (!first) {
 % for number, (r, v, p) in enumerate((r, v, p) for p in parts for r, v in tiles):
@@ -197,7 +219,8 @@ void kernel_main(
                     ${x.qualifier}${x.name}_tile = ${x.name}_block + i * ${x.name}_m + j * ${x.name}_inner;
 % endfor
 % if spec.direct:
-                    if (live_m == ${spec.rows} && live_n == ${columns}) {
+                    const bool whole = live_m == ${spec.rows} && live_n == ${columns};
+                    if (${"whole && !last" if spec.epilogue else "whole"}) {
 % for r, v in tiles:
                         {
                             global vector *to = (global vector *)(o0_tile + ${r} * o0_m + ${v * lanes});
@@ -215,16 +238,29 @@ void kernel_main(
 % for x in spec.operands:
                         ${x.qualifier}${x.name} = ${x.name}_tile + r * ${x.name}_m;
 % endfor
-                        for (int l = 0; l < live_n; l++) {
-                            const ${spec.ctype} sum = ${spec.gathered(f"tile[r * {columns} + l]", f"tile[{size} + r * {columns} + l]")};
-% if spec.epilogue:
-% for line in spec.body:
-                            ${line}
-% endfor
-% else:
-                            ${o0.at("l")} = first ? sum : ${o0.at("l")} + sum;
-% endif
+% if spec.epilogue and spec.in_result:
+                        if (!last)
+                            for (int l = 0; l < live_n; l++) {
+                                ${partial()}\
+                                ${o0.at("l")} = sum;
+                            }
+                        else if (live_n == ${columns}) {
+                            ${finish(str(columns))}\
+                        } else {
+                            ${finish("live_n")}\
                         }
+% elif spec.epilogue:
+                        if (live_n == ${columns}) {
+                            ${finish(str(columns))}\
+                        } else {
+                            ${finish("live_n")}\
+                        }
+% else:
+                        for (int l = 0; l < live_n; l++) {
+                            ${partial()}\
+                            ${o0.at("l")} = sum;
+                        }
+% endif
                     }
                 }
         }

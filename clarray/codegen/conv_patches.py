@@ -14,7 +14,7 @@ from math import prod
 from typing import ClassVar
 
 from .conv_problem import Convolved, Problem
-from .gemm import LOCAL_BYTES, TASK, register_tile
+from .gemm_blocks import LOCAL_BYTES, TASK, register_tile
 from .plan import Buffer, Launch, Local, Plan, ceil_div, round_up
 
 DEPTH = 512  # products of one result between two visits of its partial sum

@@ -23,7 +23,7 @@ from clarray.core.convolution import Window
 
 from .conv_patches import Patch, blocked
 from .conv_problem import Axis, Convolved, Problem
-from .gemm import LOCAL_BYTES, TASK, register_tile
+from .gemm_blocks import LOCAL_BYTES, TASK, register_tile
 from .plan import Buffer, Launch, Local, Plan, ceil_div, round_up
 
 TILES = 64  # of one block, at most

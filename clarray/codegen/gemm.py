@@ -21,15 +21,12 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides
 from clarray.core.traits import Traits
 
+from .gemm_blocks import DEPTH, TASK, cut, problem_class, register_tile
 from .operand import Operand, scalar_parameters
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
-DEPTH = 256  # steps of k in one block: a panel of b then fits the first cache
-BLOCK_BYTES = 192 << 10  # of packed rows of a: they stay in the second cache
-LOCAL_BYTES = 448 << 10  # of local memory, where there is so much
-TASK = 1 << 19  # multiplications below which a CPU's work-item is not worth its launch
-LAUNCH = 1 << 15  # elements that are packed in the time that one more launch takes
 PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
+PACKED_SHARE = 6  # packed b takes at most such a part of the memory of a, b and the result, but for one block of k
 
 
 @dataclass(frozen=True)
@@ -109,6 +106,7 @@ class Panels(Product):
     vectors: int
     width: int
     b_packed: bool  # by a launch of its own, for all blocks of rows; else each work-item packs what it needs
+    in_result: bool  # sums over some blocks of k wait for the others in the result; else in scratch memory
 
     @property
     def columns(self) -> int:
@@ -128,7 +126,7 @@ class Panels(Product):
     @property
     def direct(self) -> bool:
         """Whether whole tiles are added to the result as vectors."""
-        return self.epilogue is None and self.planes == 1 and self.operands[0].inner == 1
+        return self.in_result and self.planes == 1 and self.operands[0].inner == 1
 
     def gathered(self, real: str, imaginary: str) -> str:
         """C text of a sum, given its parts."""
@@ -169,53 +167,6 @@ def same_bits(row: dtypes.DType, sums: NumpyDType) -> bool:
     return row.numpy == sums or (row.kind in "iu" and sums.kind == "u" and row.itemsize == sums.itemsize)
 
 
-def register_tile(traits: Traits, sums: NumpyDType) -> tuple[int, int, int]:
-    """Rows, vectors and lanes of a vector of the tile that a CPU's registers hold."""
-    planes = 2 if sums.kind == "c" else 1
-    lanes = min(16, max(2, max(traits.simd_width, 4) * 4 * planes // sums.itemsize))
-    rows = 12 if traits.simd_width >= 16 else 6 if traits.simd_width >= 8 else 4
-    return rows, 2 // planes, lanes
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How a CPU's work-items share a product: the blocks one makes, and whether b is packed for all beforehand."""
-
-    block_m: int
-    block_n: int
-    block_k: int
-    b_packed: bool
-
-    @property
-    def lanes(self) -> int:
-        """Lanes of the panels in local memory."""
-        return self.block_m + (0 if self.b_packed else self.block_n)
-
-
-def cut(m: int, n: int, depth: int, stacked: int, rows: int, columns: int, itemsize: int, traits: Traits) -> Cut:
-    """Blocks that fit the caches, enough of them for every core, and with the least to pack."""
-    room = min(traits.local_memory * 7 // 8, LOCAL_BYTES)
-    block_k = min(depth, DEPTH if room >= 2 * BLOCK_BYTES else DEPTH // 4)
-    most = room // (block_k * itemsize)  # lanes of panels in local memory
-    most_m = max(rows, min(BLOCK_BYTES // (block_k * itemsize), most // 2) // rows * rows)
-    hands = ceil_div(min(2 * traits.compute_units, max(1, m * n * depth * stacked // TASK)), stacked)
-    best: tuple[int, Cut] | None = None
-    blocks_m = ceil_div(m, most_m)
-    while best is None or blocks_m <= min(4 * hands, ceil_div(m, 2 * rows)):
-        even = round_up(blocks_m, traits.compute_units) if blocks_m > 1 and stacked == 1 else blocks_m
-        block_m = min(round_up(ceil_div(m, even), rows), most_m)
-        made = ceil_div(m, block_m)
-        wanted_n = min(ceil_div(hands, made), ceil_div(n, 2 * columns))
-        for b_packed in (False, True):
-            most_n = n if b_packed else max(columns, (most - block_m) // columns * columns)
-            blocks_n = max(ceil_div(n, most_n), wanted_n)
-            packed = blocks_n * m + (2 * n + LAUNCH // (depth * stacked) if b_packed else made * n)
-            if best is None or packed < best[0]:
-                best = packed, Cut(block_m, round_up(ceil_div(n, blocks_n), columns), block_k, b_packed)
-        blocks_m *= 2
-    return best[1]
-
-
 @dataclass(frozen=True)
 class Problem:
     """A product ready to be laid out. Operands are the result, a, b and what the epilogue loads."""
@@ -232,6 +183,7 @@ class Problem:
     sums: NumpyDType
     epilogue: Expr | None
     traits: Traits
+    in_place: bool = False  # the result is also loaded by the epilogue
 
     def plan(self) -> Plan:
         """The launches."""
@@ -305,45 +257,64 @@ class Problem:
         return values
 
     def _panels(self) -> Plan:
-        rows, vectors, width = register_tile(self.traits, self.sums)
-        columns, itemsize, stacked = vectors * width, self.sums.itemsize, prod(self.batch)
-        blocks = cut(self.m, self.n, self.depth, stacked, rows, columns, itemsize, self.traits)
+        itemsize, stacked = self.sums.itemsize, prod(self.batch)
+        problem = problem_class(self.sums, self.m * self.n * self.depth * stacked)
+        default = (*register_tile(self.traits, self.sums), DEPTH)
+        rows, vectors, width, most_k = self.traits.choice("gemm.panels", problem, default)
+        columns = vectors * width
+        blocks = cut(self.m, self.n, self.depth, stacked, rows, columns, itemsize, self.traits, most_k)
+        in_result = same_bits(self.row, self.sums) and not self.in_place
         spec = Panels(
             *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide,
-            rows, vectors, width, blocks.b_packed,
+            rows, vectors, width, blocks.b_packed, in_result,
         )  # fmt: skip
         padded_m, padded_n = round_up(self.m, rows), round_up(self.n, columns)
-        launches: list[Launch] = []
         scratch: list[int] = []
         arguments = self._buffers()
         packed: Strides | None = None
+        own: tuple[int, ...] = ()
+        deep = self.depth  # steps of k in one launch
         if blocks.b_packed:
             steps = self.steps[2].batch
             own = tuple(1 if s == 0 else size for s, size in zip(steps, self.batch, strict=True))
             packed = tuple(0 if s == 0 else prod(own[k + 1 :]) for k, s in enumerate(steps))
-            size = self.depth * padded_n
-            launches.append(self._pack(spec, blocks.block_k, own, size))
-            arguments += [Buffer(self.scratch), *self._values([size])]
-            scratch.append(prod(own) * size * itemsize)
-        if self.epilogue is not None:
+            deep = self._packed_depth(prod(own) * padded_n * itemsize, blocks.block_k)
+            arguments += [Buffer(self.scratch), Buffer(self.scratch + 1), *self._values([deep * padded_n])]
+            scratch += [prod(own) * deep * padded_n * itemsize, 4]
+        if not in_result:
             arguments.append(Buffer(self.scratch + len(scratch)))
             scratch.append(stacked * padded_m * padded_n * itemsize if blocks.block_k < self.depth else itemsize)
         tasks = stacked * ceil_div(self.m, blocks.block_m) * ceil_div(self.n, blocks.block_n)
-        span = max(1, TASK // (blocks.block_m * blocks.block_n * self.depth))
-        span = max(1, min(span, ceil_div(tasks, 4 * self.traits.compute_units)), ceil_div(tasks, 1 << 16))
+        span, groups = 1, min(tasks, 4 * self.traits.compute_units)
+        if not blocks.b_packed:
+            span = max(1, TASK // (blocks.block_m * blocks.block_n * self.depth))
+            span = max(1, min(span, ceil_div(tasks, 4 * self.traits.compute_units)), ceil_div(tasks, 1 << 16))
+            groups = ceil_div(tasks, span)
         arguments += [Local(blocks.lanes * blocks.block_k * itemsize), *self._scalars()]
-        numbers = [tasks, span, self.m, self.n, self.depth, blocks.block_m, blocks.block_n, blocks.block_k]
-        arguments += self._values([*numbers, *self._strides(packed)])
-        launches.append(Launch(spec, tuple(arguments), (ceil_div(tasks, span),), (1,)))
+        launches: list[Launch] = []
+        for start in range(0, self.depth, deep):
+            end = min(start + deep, self.depth)
+            if blocks.b_packed:
+                launches.append(self._pack(spec, blocks.block_k, own, start, end, deep * padded_n))
+            numbers = [tasks, span, self.m, self.n, self.depth, start, end]
+            numbers += [blocks.block_m, blocks.block_n, blocks.block_k, *self._strides(packed)]
+            launches.append(Launch(spec, (*arguments, *self._values(numbers)), (groups,), (1,)))
         return Plan((self.layouts[0],), tuple(launches), tuple(scratch))
 
-    def _pack(self, spec: Panels, block_k: int, own: tuple[int, ...], size: int) -> Launch:
-        """The launch that packs b: `own` are the extents of the stack along which b has matrices of its own."""
+    def _packed_depth(self, step: int, block_k: int) -> int:
+        """Steps of k that are packed at once, of so many bytes each: whole blocks, about the same every time."""
+        room = sum(x.nbytes for x in self.layouts[:3]) // PACKED_SHARE
+        most = max(1, room // (step * block_k))
+        blocks = ceil_div(self.depth, block_k)
+        return min(self.depth, ceil_div(blocks, ceil_div(blocks, most)) * block_k)
+
+    def _pack(self, spec: Panels, block_k: int, own: tuple[int, ...], start: int, end: int, size: int) -> Launch:
+        """The launch that packs some steps of b: `own` are the extents of the stack along which b has matrices."""
         b, wide = self.steps[2], round_up(PACKED_COLUMNS, spec.columns)
-        values = [self.n, self.depth, wide, block_k, b.first, b.second, size]
+        values = [self.n, start, end, wide, block_k, b.first, b.second, size]
         for k in reversed(range(len(own))):
             values += [own[k], b.batch[k]]
         number = self.numbers[2]
-        arguments = (Buffer(number), Offset(number), Buffer(self.scratch), *self._values(values))
-        groups = (ceil_div(self.n, wide), ceil_div(self.depth, block_k), prod(own))
-        return Launch(spec, arguments, groups, (1, 1, 1), "kernel_pack")
+        buffers = (Buffer(number), Offset(number), Buffer(self.scratch), Buffer(self.scratch + 1))
+        groups = (ceil_div(self.n, wide), ceil_div(end - start, block_k), prod(own))
+        return Launch(spec, (*buffers, *self._values(values)), groups, (1, 1, 1), "kernel_pack")

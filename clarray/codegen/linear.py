@@ -161,7 +161,7 @@ def lower(
     (m, depth), n = a.shape[-2:], b.shape[-1]
     if depth <= 1:
         return _outer(a, b, out, dtype, traits, epilogue, extras, in_place)
-    problem = _matrices(a, b, out, dtype, traits, epilogue, extras)
+    problem = _matrices(a, b, out, dtype, traits, epilogue, extras, in_place)
     if m == 1 or n == 1:
         return problem.vector() or _reduced(a, b, out, dtype, traits, epilogue, extras)
     return problem.plan()
@@ -241,6 +241,7 @@ def _matrices(
     traits: Traits,
     epilogue: Expr | None,
     extras: Sequence[Layout],
+    in_place: bool,
 ) -> Problem:
     """A product of matrices proper, or of a matrix and a vector."""
     sums = sums_dtype(dtype)
@@ -269,4 +270,7 @@ def _matrices(
         numbers[1], numbers[2] = numbers[2], numbers[1]
         m, n = n, m
     kind = Problem if traits.kind == "cpu" else GpuProblem
-    return kind(m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits)
+    return kind(
+        m, n, a.shape[-1], sizes, layouts, numbers, steps, 3 + len(extras), row, sums, body, traits,
+        in_place and bool(used),
+    )  # fmt: skip
