@@ -25,10 +25,11 @@ from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
 
 from . import known
-from .fusion import Step
+from .liveness import last_reads, ordered
 from .places import transfer_op
 from .schedule import Schedule
 from .shared import uploaded
+from .step import Step
 from .tape import Place, Slots, Tape, freeing, launcher
 from .variable import Apply, Constant, Variable
 
@@ -52,6 +53,9 @@ class Binder:
         self.values: dict[Variable, Any] = dict(values)
         self.params: dict[Apply, dict[str, Any]] = {}
         self.last_use: dict[int, int] = {}
+        self.sizes: dict[int, int] = {}  # bytes of the blocks that a call makes, by slot
+        self.until: dict[Variable, int] = {}  # the last step that reads it
+        self.number = 0  # of the step that is bound
         for k, (x, layout) in enumerate(zip(schedule.leaves, layouts, strict=True)):
             if layout is not None:
                 self.places[x] = Place(k, layout, offsets[k], x)
@@ -69,7 +73,10 @@ class Binder:
                 self.values[x] = x.value
         for node in self.schedule.nodes:
             self._infer(node)
-        for step in self.schedule.steps:
+        sizes = {x: size_of(self.shapes[x]) * x.aval.dtype.itemsize for s in self.schedule.steps for x in s.outputs}
+        steps = ordered(self.schedule.steps, self.schedule.outputs, sizes)
+        self.until = last_reads(steps, self.schedule.outputs)
+        for self.number, step in enumerate(steps):
             try:
                 self._step(step)
             except (ClarrayError, ValueError, TypeError) as error:
@@ -216,24 +223,49 @@ class Binder:
         inputs = [self.array(x, context) for x in step.inputs]
         layouts = [p.layout for p in inputs]
         scalars = tuple(self.values[x] for x in step.scalars)
+        over: list[int] = []
         if step.kind == "reduce":
             node = step.nodes[-1]
             params, x = self.params[node], node.operands[0]
             key = (body, "reduce", node.op, tuple(params.items()), self.shapes[x], scalars and _bits(scalars), *layouts)
         else:
             shape = self.shapes[step.outputs[0]]
-            key = (body, shape, scalars and _bits(scalars), *layouts)
+            outputs = elementwise.result_layouts(body, shape, layouts)
+            over = self._dying(inputs, outputs)
+            in_place = any(k >= 0 for k in over)
+            key = (body, shape, (in_place, *_bits(scalars)), *layouts)
         bound = context.plans.get(key)
         if bound is None:
             if step.kind == "reduce":
                 plan = self._reduction(node, body, layouts, context)
             else:
-                outputs = elementwise.result_layouts(body, shape, layouts)
-                plan = elementwise.lower(body, outputs, layouts, context.traits)
+                plan = elementwise.lower(body, outputs, layouts, context.traits, in_place)
             bound = self._bound(_with_scalars(plan, scalars), step.outputs, context)
             context.remember(key, bound)
-        made = self._run(bound, inputs, step.outputs)
+        made = self._run(bound, inputs, step.outputs, over)
         self.places.update(zip(step.outputs, made, strict=True))
+
+    def _dying(self, inputs: Sequence[Place], outputs: Sequence[Layout]) -> list[int]:
+        """For each result of an elementwise step the input that it may overwrite, or -1.
+
+        Such an input was made by this call, is read here for the last time and only element by element, and
+        fills its block.
+        """
+        slots = [p.slot for p in inputs]
+        free = {
+            k: p.layout
+            for k, p in enumerate(inputs)
+            if self.until[p.root] == self.number
+            and p.layout.nbytes == self.sizes.get(p.slot)
+            and p.offset == 0
+            and slots.count(p.slot) == 1
+        }
+        over = []
+        for layout in outputs:
+            found = next((k for k, x in free.items() if x is layout), -1)
+            free.pop(found, None)
+            over.append(found)
+        return over
 
     def _reduction(self, node: Apply, body: Expr, layouts: Sequence[Layout], context: Context) -> Plan:
         x, params = node.operands[0], self.params[node]
@@ -259,14 +291,19 @@ class Binder:
             )
         return BoundPlan(context, plan)
 
-    def _run(self, bound: BoundPlan, operands: Sequence[Place], roots: Sequence[Variable]) -> list[Place]:
-        """Add the launches of a plan; where its results lie."""
+    def _run(
+        self, bound: BoundPlan, operands: Sequence[Place], roots: Sequence[Variable], over: Sequence[int] = ()
+    ) -> list[Place]:
+        """Add the launches of a plan; where its results lie: in memory of their own, or `over` operands."""
         made = [Place(self.tape.slot(), layout, 0, x) for layout, x in zip(bound.outputs, roots, strict=True)]
         read = [p for p in operands if p.slot >= 0]
         everything = [*made, *operands]
         slots = [p.slot if p.slot >= 0 else made[0].slot for p in everything]
         offsets = [p.offset // p.layout.dtype.itemsize for p in everything]
-        run = launcher(bound, [(p.slot, p.layout.nbytes) for p in made], slots, offsets)
+        self.sizes.update((p.slot, p.layout.nbytes) for p in made)
+        kept = [(p.slot, operands[k].slot) for p, k in zip(made, over) if k >= 0]
+        own = [(p.slot, p.layout.nbytes) for p, k in zip(made, over or [-1] * len(made), strict=True) if k < 0]
+        run = launcher(bound, own, slots, offsets, kept)
         self._add(run, [p.slot for p in (*made, *read)])
         return made
 
@@ -295,9 +332,9 @@ class Binder:
         self.tape.results = results
 
     def _free(self) -> None:
-        """Let intermediate results go after their last use."""
+        """Let go of blocks after their last use: intermediate results, and arguments uploaded for this call."""
         dead: dict[int, list[int]] = {}
-        kept = self.caller_slots | {slot for slot, _, _ in self.tape.results}
+        kept = {slot for slot, _, _ in self.tape.results} | {p.slot for p in self._uploads.values()}
         for slot, when in self.last_use.items():
             if when < len(self.tape.steps) - 1 and slot not in kept:
                 dead.setdefault(when, []).append(slot)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import nodes
-from .fusion import Step
 from .nodes import CompiledNode, CompiledOp
 from .places import moves, transfer_op
 from .schedule import Schedule
 from .shared import SharedVariable
+from .step import Step
 from .variable import Constant, Variable
 
 

@@ -10,74 +10,18 @@ common array are joined, so that several results come from one kernel.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-import numpy as np
-
-from clarray.core import movement
-from clarray.core.expr import Builder, Expr
-from clarray.core.movement import Astype, View
-from clarray.core.op import Reduction, Ufunc
-
 from .rewrites import value_of
-from .variable import Apply, Constant, Variable
+from .step import STRETCHES, Body, Step, is_cheap, is_stored, kind_of
+from .variable import Apply, Variable
 
 MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
 ARGUMENT_BYTES = 900  # every device takes 1024
 PRODUCT_BYTES = 300  # of them, what a product passes besides the operands of its epilogue
 MAX_REPEATS = 3  # kernels that compute a cheap value again
 FAR = 200  # steps looked at when asking what depends on what
-
-STRETCHES = (movement.broadcast_like, movement.broadcast_to)
-
-
-class Step:
-    """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
-
-    __slots__ = (
-        "after", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "product",
-        "results", "scalars",
-    )  # fmt: skip
-
-    def __init__(self, kind: str, node: Apply) -> None:
-        self.kind = kind
-        self.nodes: list[Apply] = [node]
-        self.product: Apply | None = None  # the node whose kernel computes the others
-        # what a kernel walks over: the broadcast pattern of its elements
-        self.pattern = node.operands[0].broadcastable if kind == "reduce" else node.out.broadcastable
-        self.depth = 0
-        self.inputs: list[Variable] = []  # arrays read
-        self.extras: list[Variable] = []  # those that an epilogue reads
-        self.scalars: list[Variable] = []  # values known when the step is bound
-        self.outputs: list[Variable] = []  # arrays made
-        self.results: set[Variable] = set(node.outputs)
-        self.loads: set[Variable] = set()  # what its nodes read, each by itself
-        self.after: set[Step] = set()  # steps that read what this one stores
-        self.body: Expr | None = None
-
-    @property
-    def fuses(self) -> bool:
-        """Whether elementwise operations may be taken in."""
-        return self.kind in ("elementwise", "reduce", "product")
-
-    @property
-    def head(self) -> Apply:
-        """The node that names the step."""
-        return self.product or self.nodes[0]
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
-
-
-def kind_of(node: Apply) -> str:
-    """The kind of step that a node by itself makes."""
-    if isinstance(node.op, Ufunc | Astype):
-        return "elementwise"
-    if isinstance(node.op, Reduction):
-        return "reduce"
-    return "view" if isinstance(node.op, View) else "other"
 
 
 class Fusion:
@@ -318,13 +262,13 @@ class Fusion:
             return
         step.outputs = [x for n in step.nodes for x in n.outputs if self._stores(step, x)]
         if step.product is not None:
-            body = Body(self, step)
+            body = Body(step, self.known)
             (out,) = step.outputs
             step.body = body.builder.build([body.value(out, out.aval.dtype)])
             step.extras, step.scalars = list(body.loads)[1:], list(body.scalars)
             step.inputs = list(dict.fromkeys([*step.product.read, *step.extras]))
             return
-        builder = Body(self, step)
+        builder = Body(step, self.known)
         if step.kind == "reduce":
             node = step.nodes[-1]
             step.outputs = [node.out]
@@ -342,64 +286,3 @@ class Fusion:
 
     def _stores(self, step: Step, x: Variable) -> bool:
         return self._is_read(x, step) and len(self.steps_of[x.owner]) == 1  # type: ignore[index]
-
-
-class Body:
-    """Builds the Expr of a step."""
-
-    def __init__(self, fusion: Fusion, step: Step) -> None:
-        self.builder = Builder()
-        self.loads: dict[Variable, int] = {}
-        self.scalars: dict[Variable, int] = {}
-        self.known = fusion.known
-        self.values: dict[Variable, int] = {}
-        if step.product is not None:
-            self._leaf(step.product.out)  # load 0
-        for node in step.nodes:
-            if kind_of(node) == "reduce" or node is step.product:
-                continue
-            if isinstance(node.op, Ufunc):
-                loop, out = node.op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)
-                args = [self.value(x, d) for x, d in zip(node.operands, loop, strict=True)]
-                number = self.builder.call(node.op, args, loop, out)
-            else:
-                number = self.value(node.operands[0], node.out.aval.dtype)
-            self.values[node.out] = number
-
-    def value(self, x: Variable, dtype: np.dtype) -> int:
-        """The number of a variable's value, converted to `dtype`."""
-        number = self.values.get(x)
-        if number is None:
-            constant = value_of(x)
-            if constant is not None:
-                return self._constant(x, constant, dtype)
-            number = self.values[x] = self._leaf(x)
-        return self.builder.cast(number, dtype)
-
-    def _constant(self, x: Variable, value: object, dtype: np.dtype) -> int:
-        weak = isinstance(x, Constant) and x.aval.weak is not None
-        if weak:
-            return self.builder.constant(value, dtype)
-        return self.builder.cast(self.builder.constant(value, x.aval.dtype), dtype)
-
-    def _leaf(self, x: Variable) -> int:
-        if x in self.known and x.ndim == 0:
-            return self.builder.scalar(self.scalars.setdefault(x, len(self.scalars)), x.aval.dtype)
-        return self.builder.load(self.loads.setdefault(x, len(self.loads)), x.aval.dtype)
-
-
-def is_stored(x: Variable) -> bool:
-    """Whether a variable is an array, or a constant, whatever is fused."""
-    if x.owner is not None and x.owner.op in STRETCHES:
-        x = x.owner.inputs[0]
-    return x.owner is None or kind_of(x.owner) != "elementwise"
-
-
-def is_cheap(node: Apply) -> bool:
-    """Whether computing a value again costs less than storing it: its C code calls no function."""
-    if isinstance(node.op, Astype) or node.op in STRETCHES:
-        return True
-    if not isinstance(node.op, Ufunc):
-        return False
-    code = node.op.code.get(node.operands[-1].aval.dtype.kind, "f(x)")
-    return "/" not in code and re.search(r"\w\(", code.replace("({T})(", "")) is None

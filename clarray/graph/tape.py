@@ -42,9 +42,9 @@ class Tape:
         self.blocks.append(block)
         return self.width + len(self.blocks) - 1
 
-    def run(self, blocks: Slots) -> Slots:
-        """Enqueue everything; the slots afterwards."""
-        slots = blocks + self.blocks
+    def run(self, slots: Slots) -> Slots:
+        """Enqueue everything; the caller's slots become those of the whole, in which what died is None."""
+        slots += self.blocks
         for step in self.steps:
             step(slots)
         return slots
@@ -62,11 +62,28 @@ def freeing(step: Callable[[Slots], None], dead: Sequence[int]) -> Callable[[Slo
 
 
 def launcher(
-    bound: BoundPlan, made: Sequence[tuple[int, int]], slots: Sequence[int], offsets: Sequence[int]
+    bound: BoundPlan,
+    made: Sequence[tuple[int, int]],
+    slots: Sequence[int],
+    offsets: Sequence[int],
+    kept: Sequence[tuple[int, int]] = (),
 ) -> Callable[[Slots], None]:
-    """A step that allocates results and enqueues the launches of a plan."""
+    """A step that allocates results (slot, bytes) and enqueues the launches of a plan.
+
+    Results (slot, slot of an operand) that are `kept` lie where an operand does.
+    """
     allocate = bound.context.memory.allocate
     run, offsets = bound.run, tuple(offsets)
+    if kept:
+
+        def launch_over(held: Slots) -> None:
+            for slot, operand in kept:
+                held[slot] = held[operand]
+            for slot, nbytes in made:
+                held[slot] = allocate(nbytes)
+            run([held[slot] for slot in slots], offsets)
+
+        return launch_over
     if not bound.launchers:
 
         def only_allocate(held: Slots) -> None:

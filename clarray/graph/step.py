@@ -1,0 +1,126 @@
+"""Steps: nodes that run as one, and the Expr that their kernel computes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+import numpy as np
+
+from clarray.core import movement
+from clarray.core.expr import Builder, Expr
+from clarray.core.movement import Astype, View
+from clarray.core.op import Reduction, Ufunc
+
+from .rewrites import value_of
+from .variable import Apply, Constant, Variable
+
+STRETCHES = (movement.broadcast_like, movement.broadcast_to)
+
+
+class Step:
+    """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
+
+    __slots__ = (
+        "after", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "product",
+        "results", "scalars",
+    )  # fmt: skip
+
+    def __init__(self, kind: str, node: Apply) -> None:
+        self.kind = kind
+        self.nodes: list[Apply] = [node]
+        self.product: Apply | None = None  # the node whose kernel computes the others
+        # what a kernel walks over: the broadcast pattern of its elements
+        self.pattern = node.operands[0].broadcastable if kind == "reduce" else node.out.broadcastable
+        self.depth = 0
+        self.inputs: list[Variable] = []  # arrays read
+        self.extras: list[Variable] = []  # those that an epilogue reads
+        self.scalars: list[Variable] = []  # values known when the step is bound
+        self.outputs: list[Variable] = []  # arrays made
+        self.results: set[Variable] = set(node.outputs)
+        self.loads: set[Variable] = set()  # what its nodes read, each by itself
+        self.after: set[Step] = set()  # steps that read what this one stores
+        self.body: Expr | None = None
+
+    @property
+    def fuses(self) -> bool:
+        """Whether elementwise operations may be taken in."""
+        return self.kind in ("elementwise", "reduce", "product")
+
+    @property
+    def head(self) -> Apply:
+        """The node that names the step."""
+        return self.product or self.nodes[0]
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
+
+
+def kind_of(node: Apply) -> str:
+    """The kind of step that a node by itself makes."""
+    if isinstance(node.op, Ufunc | Astype):
+        return "elementwise"
+    if isinstance(node.op, Reduction):
+        return "reduce"
+    return "view" if isinstance(node.op, View) else "other"
+
+
+class Body:
+    """Builds the Expr of a step of which `known` variables are no arrays."""
+
+    def __init__(self, step: Step, known: Collection[Variable]) -> None:
+        self.builder = Builder()
+        self.loads: dict[Variable, int] = {}
+        self.scalars: dict[Variable, int] = {}
+        self.known = known
+        self.values: dict[Variable, int] = {}
+        if step.product is not None:
+            self._leaf(step.product.out)  # load 0
+        for node in step.nodes:
+            if kind_of(node) == "reduce" or node is step.product:
+                continue
+            if isinstance(node.op, Ufunc):
+                loop, out = node.op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)
+                args = [self.value(x, d) for x, d in zip(node.operands, loop, strict=True)]
+                number = self.builder.call(node.op, args, loop, out)
+            else:
+                number = self.value(node.operands[0], node.out.aval.dtype)
+            self.values[node.out] = number
+
+    def value(self, x: Variable, dtype: np.dtype) -> int:
+        """The number of a variable's value, converted to `dtype`."""
+        number = self.values.get(x)
+        if number is None:
+            constant = value_of(x)
+            if constant is not None:
+                return self._constant(x, constant, dtype)
+            number = self.values[x] = self._leaf(x)
+        return self.builder.cast(number, dtype)
+
+    def _constant(self, x: Variable, value: object, dtype: np.dtype) -> int:
+        weak = isinstance(x, Constant) and x.aval.weak is not None
+        if weak:
+            return self.builder.constant(value, dtype)
+        return self.builder.cast(self.builder.constant(value, x.aval.dtype), dtype)
+
+    def _leaf(self, x: Variable) -> int:
+        if x in self.known and x.ndim == 0:
+            return self.builder.scalar(self.scalars.setdefault(x, len(self.scalars)), x.aval.dtype)
+        return self.builder.load(self.loads.setdefault(x, len(self.loads)), x.aval.dtype)
+
+
+def is_stored(x: Variable) -> bool:
+    """Whether a variable is an array, or a constant, whatever is fused."""
+    if x.owner is not None and x.owner.op in STRETCHES:
+        x = x.owner.inputs[0]
+    return x.owner is None or kind_of(x.owner) != "elementwise"
+
+
+def is_cheap(node: Apply) -> bool:
+    """Whether computing a value again costs less than storing it: its C code calls no function."""
+    if isinstance(node.op, Astype) or node.op in STRETCHES:
+        return True
+    if not isinstance(node.op, Ufunc):
+        return False
+    code = node.op.code.get(node.operands[-1].aval.dtype.kind, "f(x)")
+    return "/" not in code and re.search(r"\w\(", code.replace("({T})(", "")) is None
