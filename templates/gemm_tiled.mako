@@ -1,108 +1,150 @@
 <%page args="spec"/>\
-## o0 = epilogue(a @ b) on a GPU: a group makes a tile through local memory, a work-item every 16th row and column of it.
+<%namespace name="head" file="gemm_head.mako"/>\
+## o0 = epilogue(a @ b) on a GPU: a group makes a tile of the result. The next steps of k come into registers while those
+## in local memory are multiplied; local memory has two buffers, so one barrier a step is enough.
 <%
-    side, depth = spec.side, spec.depth
-    reach = range(spec.each)
-    batch = range(spec.batch_rank)
-    pad = 1  # columns that keep a step along k from meeting the same bank again
+    V, planes, R, vector = spec.lanes, range(spec.planes), spec.real, spec.vector
+    low = range(V)
 %>\
-<%def name="load(name, lanes_fast, step)">\
-        for (int e = item; e < ${side * depth}; e += 256) {
-% if lanes_fast:
-            const int k = e / ${side}, l = e - k * ${side};
-% else:
-            const int l = e / ${depth}, k = e - l * ${depth};
-% endif
-            const bool inside = l < live_${step} && start_k + k < depth;
-            ${name}_tile[k * ${side + pad} + l] = ${spec.zero};
-            if (inside) {
-                global const ${spec.row(name).storage} *x = ${name} + l * ${name}_${step} + (start_k + k) * ${name}_k;
-                ${name}_tile[k * ${side + pad} + l] = ${spec.value(name, "x[0]")};
+<%def name="fetch(x)">\
+% for j in range(x.fetches):
+<% guard = f"if (item < {x.vectors - j * spec.group}) " if x.vectors < (j + 1) * spec.group else "" %>\
+        ${guard}{
+            const int l = ${x.place(j)[0]}, k = ${x.place(j)[1]};
+            global const ${x.row.storage} *from = ${x.name} + l * ${x.name}_${x.axis} + k * ${x.name}_k;
+            ${spec.ctype} ${", ".join(f"e{i}" for i in low)};
+            if (${x.name}_lines && ${x.inside}) {
+                const ${x.name}_vector w = *(global const ${x.name}_vector *)from;
+% for i in low:
+                e${i} = ${spec.value(x.name, x.element("w", i))};
+% endfor
+            } else {
+                const int there = ${x.there};
+% for i in low:
+                e${i} = ${i} < there ? ${spec.value(x.name, f"from[{i} * {x.name}_step]")} : ${spec.zero};
+% endfor
             }
+% for p in planes:
+            ${x.name}_next${j}_${p} = (${vector})(${", ".join(spec.part(f"e{i}", p) for i in low)});
+% endfor
         }
+% endfor
 </%def>\
-kernel __attribute__((reqd_work_group_size(256, 1, 1)))
-void kernel_main(
-% for x in spec.operands:
-    ${x.qualifier}${x.name}_data, const long ${x.name}_offset,
+<%def name="keep(x)">\
+% for j in range(x.fetches):
+<% guard = f"if (item < {x.vectors - j * spec.group}) " if x.vectors < (j + 1) * spec.group else "" %>\
+        ${guard}{
+            const int l = ${x.place(j)[0]}, k = ${x.place(j)[1]};
+% for p in planes:
+% if x.turned:
+            local ${R} *to${p} = (local ${R} *)${x.name}_tile + (other * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + (l ^ ${x.turn("k")});
+% for i in low:
+            to${p}[${i * x.length}] = ${x.name}_next${j}_${p}.s${i};
 % endfor
-    global const ${spec.a.storage} *restrict a_data, const long a_offset,
-    global const ${spec.b.storage} *restrict b_data, const long b_offset,
-% for ctype, name in spec.scalars:
-    const ${ctype} ${name},
-% endfor
-    const idx m, const idx n, const idx depth, const idx a_m, const idx a_k, const idx b_k, const idx b_n
-% for x in spec.operands:
-    , const idx ${x.name}_m, const idx ${x.name}_inner
-% endfor
-% for a in batch:
-    , const idx n${a}, const idx a_batch${a}, const idx b_batch${a}
-% for x in spec.operands:
-    , const idx ${x.name}_batch${a}
-% endfor
-% endfor
-)
-{
-    local ${spec.ctype} a_tile[${depth * (side + pad)}], b_tile[${depth * (side + pad)}];
-    const int item = get_local_id(0), line = item / 16, column = item - line * 16;
-    const idx tiles_n = (n + ${side - 1}) / ${side}, tiles_m = (m + ${side - 1}) / ${side};
-    const idx task = get_group_id(0), strip = task / tiles_n, matrix = strip / tiles_m;
-    const idx start_n = (task - strip * tiles_n) * ${side}, start_m = (strip - matrix * tiles_m) * ${side};
-    const int live_m = (int)min((idx)${side}, m - start_m), live_n = (int)min((idx)${side}, n - start_n);
-    global const ${spec.a.storage} *restrict a = a_data + a_offset + start_m * a_m;
-    global const ${spec.b.storage} *restrict b = b_data + b_offset + start_n * b_n;
-% for x in spec.operands:
-    ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + start_m * ${x.name}_m + start_n * ${x.name}_inner;
-% endfor
-% if spec.batch_rank:
-    idx rest = matrix;
-% endif
-% for k in batch:
-    const idx left${k} = rest / n${k}, at${k} = rest - left${k} * n${k};
-    a += at${k} * a_batch${k};
-    b += at${k} * b_batch${k};
-% for x in spec.operands:
-    ${x.name}_block += at${k} * ${x.name}_batch${k};
-% endfor
-    rest = left${k};
-% endfor
-    ${spec.ctype} ${", ".join(f"c{r}_{c} = {spec.zero}" for r in reach for c in reach)};
-    for (idx start_k = 0; start_k < depth; start_k += ${depth}) {
-        barrier(CLK_LOCAL_MEM_FENCE);
-        ${load("a", spec.a_fast == "m", "m")}
-        ${load("b", spec.b_fast == "n", "n")}
-        barrier(CLK_LOCAL_MEM_FENCE);
-        for (int k = 0; k < ${depth}; k++) {
-% for r in reach:
-            const ${spec.ctype} x${r} = a_tile[k * ${side + pad} + line + ${16 * r}];
-            const ${spec.ctype} y${r} = b_tile[k * ${side + pad} + column + ${16 * r}];
-% endfor
-% for r in reach:
-% for c in reach:
-% if spec.planes == 1:
-            c${r}_${c} += x${r} * y${c};
 % else:
-            c${r}_${c}.x += x${r}.x * y${c}.x;
-            c${r}_${c}.x -= x${r}.y * y${c}.y;
-            c${r}_${c}.y += x${r}.x * y${c}.y;
-            c${r}_${c}.y += x${r}.y * y${c}.x;
+            ${x.name}_tile[((other * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + l) / ${V}] = ${x.name}_next${j}_${p};
 % endif
-% endfor
 % endfor
         }
+% endfor
+</%def>\
+% for x in spec.sides:
+typedef ${x.vector} ${x.name}_vector __attribute__((aligned(${x.alignment})));
+% endfor
+typedef ${spec.result_vector} o0_vector __attribute__((aligned(${spec.result_alignment})));
+
+kernel __attribute__((reqd_work_group_size(${spec.group}, 1, 1)))
+void kernel_main(
+${head.arguments(spec)})
+{
+% for x in spec.sides:
+    local ${vector} ${x.name}_tile[${2 * spec.planes * x.size // V}];
+% endfor
+    const int item = get_local_id(0);
+    const int line = ${spec.item_m} * ${V}, column = ${spec.item_n} * ${V};
+${head.place(spec)}\
+${head.factors(spec)}\
+% for x in spec.sides:
+    const bool ${x.name}_lines = ${x.name}_${x.fast} == 1 && ${x.name}_${x.slow} % ${V} == 0 && (size_t)${x.name} % ${x.alignment} == 0;
+% endfor
+    ${vector} ${", ".join(f"{x.name}_next{j}_{p} = 0" for x in spec.sides for j in range(x.fetches) for p in planes)};
+    ${vector} ${", ".join(f"c{r}_{j}_{p} = 0" for r in range(spec.each_m) for j in spec.blocks_n for p in planes)};
+    int current = 0;
+    for (idx start = 0; start < left + ${spec.depth}; start += ${spec.depth}) {
+        const int other = 1 - current;
+        if (start < left) {
+            const int here = (int)min((idx)${spec.depth}, left - start);
+            // a multiple of the step for each element would be kept in registers, did it not seem to change
+            const idx ${", ".join(f"{x.name}_step = {x.name}_{x.fast} + (here >> 30)" for x in spec.sides)};
+% for x in spec.sides:
+${fetch(x)}\
+            ${x.name} += ${spec.depth} * ${x.name}_k;
+% endfor
+        }
+        if (start)
+            for (int q = 0; q < ${spec.depth}; q += ${V}) {
+% for x in spec.sides:
+                local const ${vector} *${x.name}_at = ${x.name}_tile + current * ${spec.planes * x.size // V} + q * ${x.length // V};
+% endfor
+% for s in low:
+                {
+% for x, blocks, at, step in ((*spec.sides[:1], spec.blocks_m, "line", spec.step_m), (*spec.sides[1:], spec.blocks_n, "column", spec.step_n)):
+% for i in blocks:
+% for p in planes:
+                    const ${vector} ${x.letter}${i}_${p} = ${x.name}_at[${(p * x.size + s * x.length) // V} + ${x.read(at, i * step)}];
+% endfor
+% endfor
+% endfor
+% for r in range(spec.each_m):
+% for j in spec.blocks_n:
+<% x = f"x{r // V}_%d.s{r % V}"; y = f"y{j}_%d"; c = f"c{r}_{j}_%d" %>\
+% if spec.planes == 1:
+                    ${c % 0} += ${x % 0} * ${y % 0};
+% else:
+                    ${c % 0} += ${x % 0} * ${y % 0};
+                    ${c % 0} -= ${x % 1} * ${y % 1};
+                    ${c % 1} += ${x % 0} * ${y % 1};
+                    ${c % 1} += ${x % 1} * ${y % 0};
+% endif
+% endfor
+% endfor
+                }
+% endfor
+            }
+        if (start < left) {
+% for x in spec.sides:
+${keep(x)}\
+% endfor
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        current = other;
     }
-% for r in reach:
-    if (line + ${16 * r} < live_m) {
+${head.results(spec)}\
+    const bool o0_whole = live_n == ${spec.columns} && o0_inner == 1 && o0_m % ${V} == 0 && (size_t)o0_block % ${spec.result_alignment} == 0;
+<% lines, value = spec.finished %>\
+% for r in range(spec.each_m):
+    if (line + ${spec.row_of(r)} < live_m) {
 % for x in spec.operands:
-        ${x.qualifier}${x.name} = ${x.name}_block + (line + ${16 * r}) * ${x.name}_m;
+        ${x.qualifier}${x.name} = ${x.name}_block + (line + ${spec.row_of(r)}) * ${x.name}_m;
 % endfor
-% for c in reach:
-        if (column + ${16 * c} < live_n) {
-            const int l = column + ${16 * c};
-            const ${spec.ctype} sum = c${r}_${c};
-% for line in spec.body:
-            ${line}
+% for j in spec.blocks_n:
+        {
+            ${spec.operands[0].row.storage} ${", ".join(f"w{i} = 0" for i in low)};
+            const int from = column + ${j * spec.step_n};
+% for i in low:
+            if (from + ${i} < live_n) {
+                const int l = from + ${i};
+                const ${spec.ctype} sum = ${spec.gathered(r, j, i)};
+% for text in lines:
+                ${text}
 % endfor
+                w${i} = ${value};
+                if (!o0_whole)
+                    ${spec.operands[0].at("l")} = w${i};
+            }
+% endfor
+            if (o0_whole)
+                *(global o0_vector *)(o0 + from) = (${spec.result_vector})(${", ".join(f"w{i}" for i in low)});
         }
 % endfor
     }

@@ -1,33 +1,98 @@
-"""Matrix products on a GPU: a group makes a tile of the result through local memory (`gemm_tiled.mako`)."""
+"""Matrix products on a GPU, and which kernel a problem gets.
+
+A group makes a tile of the result through local memory, a work-item a block of it in registers
+(`gemm_tiled.mako`), after Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra". Few columns are
+made by teams that read rows of a (`gemm_rows.mako`), few rows and small matrices without local memory
+(`gemm_direct.mako`). Where that leaves the device idle, the steps of k are divided: parts go to scratch memory and
+`gemm_sum.mako` adds them in their order, so that results are the same at every call.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar
+from typing import Any, TypeVar
 
-from .gemm import Problem, Product
-from .plan import Launch, Plan, ceil_div
+import numpy as np
 
-GROUP = 256  # work-items of a group
-GROUPS_PER_UNIT = 2  # groups a GPU wants at least
+from clarray.core import dtypes
+from clarray.core.dtypes import NumpyDType
+from clarray.core.layout import Layout
+from clarray.core.linear import matmul
+from clarray.core.traits import Traits
+
+from .gemm import Problem, Steps, sums_dtype
+from .gemm_specs import GROUP, Direct, Rows, Summed, Tensor, Tile, Tiled, Warps
+from .plan import Argument, Buffer, Launch, Plan, Value, ceil_div, round_up
+from .tuning import Sample, Tunable, tunable
+
+S = TypeVar("S")
+
+ITEMS_PER_UNIT = 1024  # work-items a GPU wants
+SKINNY = 8  # rows or columns that are too few for tiles
+SMALL = 32  # rows and columns below which a matrix is too small for tiles
+PART = 128  # steps of k that are worth a part of their own
+LONGEST = 1 << 15  # steps of k to one work-item without local memory, at most
+LAUNCH = 600_000  # multiplications a unit does in the time that one more launch takes
+BYTE = 6  # multiplications a unit does in the time that a byte takes from memory
+FULL = 256  # work-items that keep a unit busy
+TENSOR = 16  # multiplications of tensor cores in the time of one other
+
+# by words of 4 bytes to an element of the sums: those the model chooses from, then what else may be tried
+TILES = {
+    1: ([Tile(128, 64, 8, 8, 8), Tile(64, 64, 16, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 128, 16, 4, 4),
+         Tile(128, 32, 16, 4, 4)],
+        [Tile(128, 128, 8, 8, 8), Tile(128, 128, 16, 8, 8), Tile(256, 128, 8, 8, 8), Tile(128, 64, 16, 8, 4),
+         Tile(64, 128, 16, 4, 8), Tile(64, 64, 16, 8, 8), Tile(32, 32, 32, 4, 4), Tile(16, 128, 16, 4, 4)]),
+    2: ([Tile(128, 64, 8, 8, 4), Tile(64, 64, 16, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 128, 8, 4, 4),
+         Tile(128, 32, 8, 4, 4)],
+        [Tile(128, 128, 8, 8, 8), Tile(64, 128, 8, 4, 8), Tile(64, 64, 8, 4, 4), Tile(16, 128, 8, 4, 4)]),
+    4: ([Tile(64, 64, 8, 4, 4), Tile(32, 32, 8, 4, 4)], [Tile(16, 64, 8, 4, 4), Tile(64, 16, 8, 4, 4)]),
+}  # fmt: skip
+WARPS = (
+    [Warps(128, 128, 32, 2, 2), Warps(64, 64, 32, 2, 2)],
+    [Warps(128, 256, 32, 2, 4), Warps(256, 128, 32, 4, 2), Warps(128, 128, 32, 2, 4), Warps(128, 64, 32, 2, 2),
+     Warps(64, 128, 32, 2, 2), Warps(32, 64, 32, 2, 2)],
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Tiled(Product):
-    """The Spec of `gemm_tiled.mako`: 256 work-items, `each` x `each` elements of the tile to every one."""
+def tiles(sums: NumpyDType, traits: Traits, more: bool = False) -> list[Tile]:
+    """The tiles that a device has room for: those for everyday, and `more` to try in tuning."""
+    usual, others = TILES[sums.itemsize // 4]
+    room, most = traits.local_memory, traits.max_work_group
+    known = [*usual, *others] if more else usual
+    fit = [tile for tile in known if tile.local_bytes(sums.itemsize) <= room and tile.group <= most]
+    return fit or [min(usual, key=lambda tile: tile.local_bytes(sums.itemsize))]
 
-    template: ClassVar[str] = "gemm_tiled"
-    depth: ClassVar[int] = 16  # steps of k in local memory
 
-    each: int
-    a_fast: str  # the axis along which neighbours are read by neighbours: "m" or "k"
-    b_fast: str  # "k" or "n"
+def warps(traits: Traits, more: bool = False) -> list[Warps]:
+    """Those of tensor cores; none where there are none."""
+    usual, others = WARPS
+    known = [*usual, *others] if more else usual
+    return [tile for tile in known if traits.tensor_cores and tile.local_bytes(2) <= traits.local_memory]
 
-    @property
-    def side(self) -> int:
-        """Rows and columns of a group's tile."""
-        return 16 * self.each
+
+def problem_class(row: dtypes.DType, m: int, n: int, stacked: int) -> str:
+    """The class of problems for tuning: the dtype of a, and the side of a square of as many elements as the result."""
+    side = 1 << min(12, max(7, round(np.log2(max(1, m * n * stacked)) / 2)))
+    return f"{row.name} {side}"
+
+
+def cost(tile: Tile | Warps, parts: int, problem: Problem, units: int) -> float:
+    """Multiplications that a unit could have done in the time the product takes, by a plain model.
+
+    A tile's rate is bounded by what it reads of local memory for each multiplication; units run their groups in turn,
+    and a unit with too few work-items waits for memory.
+    """
+    m, n, stacked, fast = problem.m, problem.n, prod(problem.batch), TENSOR if isinstance(tile, Warps) else 1
+    itemsize = problem.sums.itemsize
+    groups = stacked * ceil_div(m, tile.rows) * ceil_div(n, tile.columns) * parts
+    steps = round_up(ceil_div(problem.depth, parts), tile.depth) + 2 * tile.depth
+    turns = max(ceil_div(groups, units), FULL / tile.group)
+    made = turns * tile.rows * tile.columns * steps * (1 + 1 / tile.ratio) * itemsize / 4
+    made += turns * (tile.rows + tile.columns) * steps * itemsize  # what all units read at once, mostly hidden
+    return made + fast * (LAUNCH + 2 * BYTE * parts * m * n * stacked * itemsize / units if parts > 1 else 0)
 
 
 @dataclass(frozen=True)
@@ -35,14 +100,151 @@ class GpuProblem(Problem):
     """A product ready to be laid out on a GPU."""
 
     def plan(self) -> Plan:
-        stacked = prod(self.batch)
-        wanted = GROUPS_PER_UNIT * max(self.traits.compute_units, 8)
-        each = next((e for e in (4, 2) if stacked * ceil_div(self.m, 16 * e) * ceil_div(self.n, 16 * e) >= wanted), 1)
-        a, b = self.steps[1:3]
-        spec = Tiled(
-            *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide, each,
-            "m" if abs(a.first) < abs(a.second) else "k", "k" if abs(b.first) < abs(b.second) else "n",
+        """The launches."""
+        if min(self.m, self.n) <= SKINNY:
+            return self._skinny()
+        if max(self.m, self.n) < SMALL:
+            return self._direct()
+        return self._tiled()
+
+    def vector(self) -> Plan | None:
+        """The product with a vector; of two vectors it is a reduction."""
+        return self._skinny() if max(self.m, self.n) > 1 else None
+
+    @property
+    def _units(self) -> int:
+        return max(self.traits.compute_units, 8)
+
+    def _turned(self) -> GpuProblem:
+        """The transpose, of b' and a'."""
+        steps = [Steps(s.second, s.first, s.batch) for s in self.steps]
+        order = (0, 2, 1, *range(3, len(steps)))
+        return replace(
+            self, m=self.n, n=self.m, steps=[steps[k] for k in order],
+            layouts=[self.layouts[k] for k in order], numbers=[self.numbers[k] for k in order],
         )  # fmt: skip
-        groups = stacked * ceil_div(self.m, spec.side) * ceil_div(self.n, spec.side)
-        arguments = [*self._buffers(), *self._scalars(), *self._values([self.m, self.n, self.depth, *self._strides()])]
-        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (GROUP * groups,), (GROUP,)),))
+
+    def _skinny(self) -> Plan:
+        problem = self if self.n <= self.m else self._turned()  # few columns
+        a = problem.steps[1]
+        if abs(a.second) > abs(a.first):
+            return problem._turned()._direct()
+        return problem._rows_of_a()
+
+    def _rows_of_a(self) -> Plan:
+        columns = next(c for c in (1, 2, 4, 8) if c >= self.n)
+        row = self._rows()[0]
+        lanes = min(8, 16 // row.itemsize)
+        rows = self.m * prod(self.batch)
+        team = 8
+        while team < GROUP and self.depth >= 8 * team * lanes and rows * team < ITEMS_PER_UNIT * self._units:
+            team *= 2
+        team = max(team, columns)
+        spec = self._spec(Rows, columns, team)
+        idle = ITEMS_PER_UNIT * self._units // (2 * rows * team)
+        parts = max(1, min(idle, self.depth // (8 * team * lanes)), ceil_div(self.depth, LONGEST * team))
+        return self._in_parts(spec, parts, rows, ceil_div(rows, GROUP // team), team * lanes)
+
+    def _direct(self) -> Plan:
+        rows = next(r for r in (1, 2, 4, 8) if r >= min(8, self.m))
+        items = prod(self.batch) * ceil_div(self.m, rows) * self.n
+        idle = ITEMS_PER_UNIT * self._units // items
+        parts = max(1, min(idle, self.depth // (PART // 2)), ceil_div(self.depth, LONGEST))
+        return self._in_parts(self._spec(Direct, rows), parts, items, ceil_div(items, GROUP), 4)
+
+    def _tiled(self) -> Plan:
+        a, b = self.steps[1:3]
+        turned = abs(a.second) < abs(a.first), abs(b.first) < abs(b.second)
+        halves = all(row.name == "float16" for row in self._rows()) and self.traits.tensor_cores
+        name = "gemm.tensor" if halves else "gemm.tiled"
+        stacked = prod(self.batch)
+        fit: Sequence[Tile | Warps] = warps(self.traits) if halves else tiles(self.sums, self.traits)
+        chosen = self.traits.choice(name, problem_class(self._rows()[0], self.m, self.n, stacked), None)
+        if chosen is not None:
+            tried = warps(self.traits, True) if halves else tiles(self.sums, self.traits, True)
+            fit = [tile for tile in tried if tuple(tile) == tuple(chosen)] or fit
+        ways = [(tile, parts) for tile in fit for parts in (1, 2, 4, 8, 16, 32) if parts <= max(1, self.depth // PART)]
+        tile, parts = min(ways, key=lambda way: cost(way[0], way[1], self, self._units))
+        groups = stacked * ceil_div(self.m, tile.rows) * ceil_div(self.n, tile.columns)
+        spec: Tensor | Tiled
+        if isinstance(tile, Warps):
+            spec = self._spec(Tensor, tile, *turned)
+        else:
+            spec = self._spec(Tiled, tile, *turned)
+        return self._in_parts(spec, parts, groups, groups, tile.depth)
+
+    def _spec(self, kind: Callable[..., S], *own: Any) -> S:
+        """A Spec of a class with fields of its `own`."""
+        shared = *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide
+        return kind(*shared, *own)
+
+    def _in_parts(self, spec: Tiled | Tensor | Direct | Rows, parts: int, items: int, groups: int, unit: int) -> Plan:
+        """The launch of a kernel, and where the steps of k are divided, the sum of its parts."""
+        chunk = round_up(ceil_div(self.depth, parts), unit)
+        parts = ceil_div(self.depth, chunk)
+        if parts == 1:
+            return Plan((self.layouts[0],), (self._launch(spec, items, groups, 1, chunk),))
+        size = prod(self.batch) * self.m * self.n
+        flat = Layout.of(self.sums, (parts, *self.batch, self.m, self.n))
+        row, first = dtypes.DTYPES[self.sums], Steps(self.n, 1, flat.elements[1:-2])
+        partial = replace(
+            self, layouts=[flat, *self.layouts[1:3]], numbers=[self.scratch, *self.numbers[1:3]],
+            steps=[first, *self.steps[1:3]], row=row, epilogue=None,
+        )  # fmt: skip
+        wide = partial._wide or self._wide
+        made = replace(spec, operands=partial._operands(), epilogue=None, wide=wide)
+        last = Summed(row, row, self.sums, self._operands(), self.epilogue, len(self.batch), wide)
+        arguments = [*self._buffers()[:-4], Buffer(self.scratch), *self._scalars()]
+        values = [self.m, self.n, parts, size]
+        used = [self.steps[0], *self.steps[3:]]
+        values += [v for s in used for v in (s.first, s.second)]
+        for k in reversed(range(len(self.batch))):
+            values += [self.batch[k], *(s.batch[k] for s in used)]
+        index = "int64" if wide else "int32"
+        arguments += [Value(v, index) for v in values]
+        adding = Launch(last, tuple(arguments), (round_up(size, GROUP),), (GROUP,))
+        launches = (partial._launch(made, items, groups, parts, chunk, size), adding)
+        return Plan((self.layouts[0],), launches, (flat.nbytes,))
+
+    def _launch(
+        self, spec: Tiled | Tensor | Direct | Rows, items: int, groups: int, parts: int, chunk: int, part: int = 0
+    ) -> Launch:
+        values = [self.m, self.n, self.depth, chunk, part, items, *self._strides()]
+        index = "int64" if spec.wide else "int32"
+        arguments: list[Argument] = [*self._buffers(), *self._scalars(), *(Value(v, index) for v in values)]
+        return Launch(spec, tuple(arguments), (groups * spec.group, parts), (spec.group, 1))
+
+
+def _samples(traits: Traits, dtypes_: Sequence[str]) -> list[Sample]:
+    found = []
+    for name in dtypes_:
+        row = dtypes.NAMES[name]
+        if traits.kind != "cpu" and (traits.fp64 or not row.is_double):
+            for side in (256, 1024, 4096) if row.itemsize <= 4 else (1024,):
+                x = Layout.of(row.numpy, (side, side))
+                rtol = 1e-2 if name == "float16" else 1e-4
+                found.append(Sample(problem_class(row, side, side, 1), matmul, (x, x), np.matmul, rtol=rtol))
+    return found
+
+
+def _tile_candidates(traits: Traits, problem: str) -> list[tuple[int, ...]]:
+    sums = sums_dtype(np.dtype(problem.split()[0]))
+    return [tuple(tile) for tile in tiles(sums, traits, more=True)]
+
+
+tunable(
+    Tunable(
+        "gemm.tiled",
+        "The tile of a matrix product on a GPU: its rows, columns and steps of k, rows and columns of a work-item.",
+        _tile_candidates,
+        lambda traits: _samples(traits, ["float32", "float64", "complex64"]),
+    )
+)
+tunable(
+    Tunable(
+        "gemm.tensor",
+        "The tile of a product of halves on tensor cores: its rows, columns and steps of k, warps along both axes.",
+        lambda traits, problem: [tuple(tile) for tile in warps(traits, more=True)],
+        lambda traits: _samples(traits, ["float16"]) if traits.tensor_cores else [],
+    )
+)

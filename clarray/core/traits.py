@@ -56,6 +56,9 @@ class Traits:
     subgroups: bool = False
     """`sub_group_reduce_add` and its kin build."""
 
+    tensor_cores: bool = False
+    """`lib/tensor.mako`'s instructions multiply matrices of halves."""
+
     command_buffer: bool = False
     """cl_khr_command_buffer is there: launches recorded once, replayed many times."""
 
