@@ -39,6 +39,7 @@ CACHE = 256 << 10  # bytes of a CPU's cache that a row's kept values may take
 GROUP = 256  # work-items of a GPU's group
 GPU_CACHE = 40 << 10  # bytes of local memory for values; partial results take the rest
 STEPS = 1 << 12  # elements of a row that a GPU's work-item takes at most
+FEW_STEPS = 1 << 7  # and where groups are few
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,10 @@ def _walk(program: Program, out: Layout, inputs: Sequence[Layout], shape: Shape,
 def _too_long(walk: Walk, traits: Traits) -> bool:
     """Whether a row asks for more hands than one work-item's, or one group's."""
     if traits.kind != "cpu":
-        return walk.size > STEPS * (GROUP if walk.along else GROUP // BLOCK)
+        hands = GROUP if walk.along else GROUP // 32
+        groups = prod(walk.rows) if walk.along else ceil_div(prod(walk.rows), 32)
+        few = groups < 2 * max(traits.compute_units, 8) and walk.size > FEW_STEPS * hands
+        return few or walk.size > STEPS * hands
     rows = prod(walk.rows) if walk.along else prod(walk.rows[:-1]) * ceil_div(walk.rows[-1], BLOCK)
     return walk.size > LONG and rows < 4 * traits.compute_units
 

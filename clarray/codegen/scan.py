@@ -3,7 +3,10 @@
 The axis is cut into parts. Each part is reduced to its total; the totals, themselves an array, are
 scanned (by the same rule, so in turn in parts); then each part is scanned, beginning with what went
 before. A short axis, or many rows, take the last phase alone. On a CPU a work-item takes a block of
-neighbouring rows, so that its compiler vectorizes across them.
+neighbouring rows, so that its compiler vectorizes across them. Where there are none it takes a stretch of
+the row that stays in the first cache, adds up each quarter of it, in vectors, and then runs through the quarters
+at once: four sums that do not wait for each other hide what one addition takes. As each starts from zero and is
+added to what went before, an element's error is that of few additions.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +31,8 @@ from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wi
 from .reduction import fill, replace_words
 
 BLOCK = 64  # rows a CPU's work-item scans side by side
+CHAINS = 4  # sums that run at once through a stretch
+STRETCH = 2048  # elements of it
 SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
 SHORT = 64  # elements of a part on a GPU
 ITEMS_PER_UNIT = 1024  # work-items a GPU wants
@@ -50,33 +55,46 @@ class Scan:
     carried: bool
     registers: bool  # x and the result lie in memory as they are in registers
     wide: bool
+    chains: int  # quarters of a stretch, where a work-item has one row; 0: element after element
+    x_near: bool  # elements of a row are neighbours in memory
+    out_near: bool
 
     @property
     def fp64(self) -> bool:
         return self.expr.fp64 or self.out.is_double or self.accumulator.is_double
 
     @property
+    def stretch(self) -> int:
+        """Elements that a work-item takes between two additions to what went before."""
+        return STRETCH
+
+    @property
     def identity(self) -> str:
         """C text of the value of no elements."""
         return fill(self.reduction.identity[self.accumulator.kind][0], self.accumulator, self.out)
 
-    @property
-    def loaded(self) -> tuple[tuple[str, ...], str]:
-        """Statements, and the C text of the value that they make of the element at x."""
-        lines, (name,) = self.expr.body({0: "x[0]"})
+    def loaded(self, x: str) -> tuple[tuple[str, ...], str]:
+        """Statements, and the C text of the value that they make of the element `x`."""
+        lines, (name,) = self.expr.body({0: x})
         return lines, name
 
-    @property
-    def joined(self) -> str:
-        """C text of the accumulator of lane l joined with the element."""
+    def joined(self, a: str, b: str) -> str:
+        """C text of two accumulators, or one and an element, joined."""
         code = fill(self.reduction.combine[self.accumulator.kind][0], self.accumulator, self.out)
-        return replace_words(code, {"a0": "acc[l]", "b0": self.loaded[1]})
+        return replace_words(code, {"a0": a, "b0": b})
 
-    @property
-    def stored(self) -> str:
-        """C text of what is written of the accumulator of lane l."""
-        text = expr.cast("acc[l]", self.accumulator, self.out)
+    def stored(self, a: str) -> str:
+        """C text of what is written of an accumulator."""
+        text = expr.cast(a, self.accumulator, self.out)
         return text if self.registers else expr.stored(text, self.out)
+
+    def x_at(self, t: str) -> str:
+        """C text of the row's element at `t`."""
+        return f"row[{t}]" if self.x_near else f"row[({t}) * x_step]"
+
+    def out_at(self, t: str) -> str:
+        """C text of the result's element at `t`."""
+        return f"o[{t}]" if self.out_near else f"o[({t}) * o_step]"
 
     @property
     def storage(self) -> tuple[str, str]:
@@ -117,10 +135,22 @@ def _cumulative(op: Cumulative, call: Call) -> Plan:
     spec = Scan(
         op.reduction, body, dtypes.DTYPES[x.dtype], dtypes.DTYPES[target.dtype], dtypes.DTYPES[accumulator], len(sizes),
         BLOCK if traits.kind == "cpu" and near else 1, True, False, False, is_wide([x, target], traits.kind),
+        _chains(op.reduction, accumulator, traits, near), rows.x_step == 1, rows.out_step == 1,
     )  # fmt: skip
     scratch: list[int] = []
     launches = _launches(spec, rows, 0, 1, scratch, traits)
     return Plan((target,), tuple(launches), tuple(scratch))
+
+
+def _chains(reduction: Reduction, accumulator: np.dtype[Any], traits: Traits, near: bool) -> int:
+    """How many sums run at once. Floating products run one after the other: one of a quarter may overflow where what
+    went before it keeps the whole in bounds."""
+    if traits.kind != "cpu" or near:
+        return 0
+    if reduction.name == "prod" and accumulator.kind in "fc":
+        return 1
+    problem = f"{accumulator.name} chains"
+    return int(traits.choice("scan_chains", problem, CHAINS))
 
 
 def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], traits: Traits) -> list[Launch]:
@@ -138,9 +168,9 @@ def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], trai
     body = builder.build([builder.load(0, register.numpy)])
     inner = replace(
         spec, expr=body, source=register, out=register, accumulator=register, rank=1, registers=True, carried=False,
-        lanes=BLOCK if traits.kind == "cpu" and count > 1 else 1,
+        lanes=BLOCK if traits.kind == "cpu" and count > 1 else 1, chains=0,
     )  # fmt: skip
-    sums = replace(spec, stores=False, out=register, registers=True)
+    sums = replace(spec, stores=False, out=register, registers=True, out_near=False)
     return [
         _launch(sums, replace(rows, out_steps=flat, out_step=count), [totals, x], parts, traits),
         *_launches(inner, Rows((count,), (1,), (1,), parts, count, count), totals, totals, scratch, traits),

@@ -139,6 +139,11 @@ class Row(Op):
         return self.program(_Terms(operands, register), params)
 
 
+def _finite(terms: _Terms, value: int) -> int:
+    """The value, or 0 in place of an infinity or a NaN: from which equal infinities keep their distance."""
+    return terms(ops.where, terms(ops.isfinite, value), value, terms.constant(0))
+
+
 class Softmax(Row):
     """exp(x) over its sum."""
 
@@ -164,7 +169,7 @@ class LogSoftmax(Row):
 
     def program(self, terms: _Terms, params: Mapping[str, Any]) -> Program:
         x = terms.operand(0)
-        shifted = terms(ops.subtract, x, terms.value(0))
+        shifted = terms(ops.subtract, x, _finite(terms, terms.value(0)))
         stages = [terms.stage(ops.max, x), terms.stage(ops.sum, terms(ops.exp, shifted))]
         return terms.program(stages, terms(ops.subtract, shifted, terms(ops.log, terms.value(1))))
 
@@ -283,8 +288,7 @@ class LayerNormGradient(Row):
 def logsumexp_program(operand: NumpyDType, register: NumpyDType) -> Program:
     """What `ops.logsumexp` is, in two passes over a row with one exp an element."""
     terms = _Terms([operand], register)
-    x, greatest = terms.operand(0), terms.value(0)
-    shift = terms(ops.where, terms(ops.isfinite, greatest), greatest, terms.constant(0))
+    x, shift = terms.operand(0), _finite(terms, terms.value(0))
     stages = [terms.stage(ops.max, x), terms.stage(ops.sum, terms(ops.exp, terms(ops.subtract, x, shift)))]
     return terms.program(stages, terms(ops.add, terms(ops.log, terms.value(1)), shift), per_row=True)
 

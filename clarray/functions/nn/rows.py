@@ -24,7 +24,7 @@ def softmax(x: Any, /, axis: Any = -1) -> Any:
 
 
 def log_softmax(x: Any, /, axis: Any = -1) -> Any:
-    """x - logsumexp(x) along `axis`: the logarithm of `softmax`, exact where that is small; all else is as there."""
+    """x - logsumexp(x) along `axis`: the logarithm of `softmax`, exact where that is small; +inf makes others -inf."""
     return rows.log_softmax(as_operand(x), axis=axes_of(axis))
 
 
