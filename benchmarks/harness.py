@@ -74,14 +74,16 @@ class Case:
 CASES: list[Case] = []
 
 
-def case(name: str, *, goal: Any = None, **row: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def case(
+    name: str, *, nbytes: float = 0, flops: float = 0, goal: Any = None, **row: Any
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add a row: the function below prepares it. The chapter is its module's name."""
 
     def add(prepare: Callable[..., Any]) -> Callable[..., Any]:
         chapter = prepare.__module__.rpartition(".")[2]
         if any(c.name == name for c in CASES):
             raise ValueError(f"case(): there are two cases {name!r}")
-        CASES.append(Case(name, chapter, prepare, goals=Goal.all_of(goal), **row))
+        CASES.append(Case(name, chapter, prepare, int(nbytes), float(flops), goals=Goal.all_of(goal), **row))
         return prepare
 
     return add
@@ -196,7 +198,7 @@ class Bench:
         try:
             work = dict(row.prepare(self))
             given = {name: Timing(tuple(w)) for name, w in work.items() if not callable(w)}
-            timed = self._working((name, w) for name, w in work.items() if callable(w))
+            timed = self._working(row.name, ((name, w) for name, w in work.items() if callable(w)))
         except (Skip, ClarrayError) as reason:
             return Result(row, kind, skipped=str(reason).split("\n")[0])
         copied = computed = 0.0
@@ -208,7 +210,7 @@ class Bench:
         taken = take_turns(timed, self.context.synchronize, length) if timed else {}
         return Result(row, kind, {**given, **taken}, copied, computed)
 
-    def _working(self, work: Iterable[tuple[str, Any]]) -> dict[str, Work]:
+    def _working(self, case_name: str, work: Iterable[tuple[str, Any]]) -> dict[str, Work]:
         """Those that can do their work; a peer that fails is absent, and says why."""
         found = {}
         for name, one in work:
@@ -218,7 +220,7 @@ class Bench:
             except Exception as error:  # whatever a peer raises
                 if name == OURS:
                     raise
-                self.peers.absent[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+                self.peers.absent[f"{name} in {case_name}"] = f"{type(error).__name__}: {error}".splitlines()[0]
                 continue
             found[name] = one
         return found

@@ -1,0 +1,76 @@
+"""Whole programs, as users write them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import clarray as ca
+import clarray.tensor as T
+
+from ..harness import Bench, case
+
+EXAMPLES, FEATURES, STEPS, RATE, DECAY = 400, 784, 100, 0.1, 0.01
+
+
+@case("logistic regression, 400 x 784, 100 steps")
+def logistic_regression(bench: Bench):
+    """As in Theano's tutorial: gradients of the cross-entropy and a weight decay, and an update of both variables."""
+    x, y = bench.draw(EXAMPLES, FEATURES), bench.rng.integers(0, 2, EXAMPLES).astype(np.float32)
+    start = bench.draw(FEATURES)
+    features, labels = T.fmatrix(), T.fvector()
+    w, b = ca.shared(start, name="w"), ca.shared(np.float32(0), name="b")
+    p = 1 / (1 + T.exp(-T.dot(features, w) - b))
+    cost = (-labels * T.log(p) - (1 - labels) * T.log(1 - p)).mean() + DECAY * (w**2).sum()
+    gw, gb = T.grad(cost, [w, b])
+    train = ca.function([features, labels], updates=[(w, w - RATE * gw), (b, b - RATE * gb)])
+    u, v = ca.asarray(x), ca.asarray(y)
+
+    def ours():
+        w.set_value(start)
+        for _ in range(STEPS):
+            train(u, v)
+        train.sync_shared()
+
+    def by_hand(np, x, y, w):
+        b = np.float32(0)
+        for _ in range(STEPS):
+            error = (1 / (1 + np.exp(-(x @ w) - b)) - y) / np.float32(EXAMPLES)
+            w, b = w - RATE * (x.T @ error + 2 * DECAY * w), b - RATE * error.sum()
+        return w
+
+    def with_autograd(torch, x, y, start):
+        w, b = start.clone().requires_grad_(), torch.zeros((), requires_grad=True)
+        for _ in range(STEPS):
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ w + b, y) + DECAY * (w**2).sum()
+            gw, gb = torch.autograd.grad(loss, (w, b))
+            with torch.no_grad():
+                w -= RATE * gw
+                b -= RATE * gb
+        return w
+
+    found = {"ours": ours, **bench.beside({"NumPy": by_hand, "torch": with_autograd}, x, y, start)}
+    if jnp := bench.peer("jax.numpy"):
+        found["JAX"] = with_jit(jnp, *(jnp.asarray(v) for v in (x, y, start)))
+    return found
+
+
+def with_jit(jnp, x, y, start):
+    """JAX's way: one compiled step, called again and again."""
+    import jax
+
+    def loss(w, b):
+        z = x @ w + b
+        return (jnp.logaddexp(0, z) - y * z).mean() + DECAY * (w**2).sum()
+
+    @jax.jit
+    def step(w, b):
+        gw, gb = jax.grad(loss, (0, 1))(w, b)
+        return w - RATE * gw, b - RATE * gb
+
+    def train():
+        w, b = start, jnp.float32(0)
+        for _ in range(STEPS):
+            w, b = step(w, b)
+        return w.block_until_ready()
+
+    return train
