@@ -37,6 +37,7 @@ from .functions import aliases as _aliases
 from .functions import creation as _creation
 from .functions import data_types as _data_types
 from .functions import elementwise as _elementwise
+from .functions import fft
 from .functions import indexing as _indexing
 from .functions import linalg
 from .functions import manipulation as _manipulation
@@ -84,7 +85,7 @@ __all__ = [
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
     "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
-    "blas", "dot", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot", "vdot",
+    "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot", "vdot",
     "vecdot",
 ]  # fmt: skip
 __all__ += _aliases.__all__

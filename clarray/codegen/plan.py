@@ -69,7 +69,15 @@ class Local:
     nbytes: int
 
 
-Argument = Buffer | Offset | Scalar | Value | Local
+@dataclass(frozen=True)
+class Table:
+    """A kernel argument: numbers that never change, `make(*arguments)`; on the device while a bound plan needs them."""
+
+    make: Callable[..., Any]
+    arguments: tuple[Any, ...]
+
+
+Argument = Buffer | Offset | Scalar | Value | Local | Table
 
 
 @dataclass(frozen=True)

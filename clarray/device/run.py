@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyopencl as cl
 
-from clarray.codegen.plan import Buffer, Launch, Local, Offset, Plan, Scalar, Value
+from clarray.codegen.plan import Buffer, Launch, Local, Offset, Plan, Scalar, Table, Value
 from clarray.errors import DeviceError
 
 from .memory import Block
 from .stats import counters, misses
+from .tables import table_block
 
 if TYPE_CHECKING:
     from .context import Context
@@ -36,7 +37,7 @@ class Launcher:
     """A kernel with its constant arguments set."""
 
     __slots__ = ("_enqueue", "_interleave", "_offsets", "_positions", "_scalars", "_set", "_set_offsets", "_set_value",
-                 "context", "operands")  # fmt: skip
+                 "_tables", "context", "operands")  # fmt: skip
 
     def __init__(self, context: Context, launch: Launch) -> None:
         self.context = context
@@ -45,6 +46,7 @@ class Launcher:
         self._offsets: list[tuple[int, int, int]] = []  # argument, operand, elements further
         self._scalars: list[tuple[int, int, Any]] = []  # argument, number, conversion
         buffers: list[tuple[int, int]] = []
+        self._tables: list[Block] = []
         for position, argument in enumerate(launch.arguments):
             match argument:
                 case Buffer(operand):
@@ -58,6 +60,9 @@ class Launcher:
                     kernel.set_arg(position, np.dtype(name).type(value))
                 case Local(nbytes):
                     kernel.set_arg(position, cl.LocalMemory(nbytes))
+                case Table():
+                    self._tables.append(table_block(context, argument))
+                    kernel.set_arg(position, self._tables[-1].buffer)
         self.operands = tuple(operand for _, operand in buffers)
         self._positions = tuple(position for position, _ in buffers)
         self._interleave: Any = None  # picks (position, buffer, position, buffer, ...)
