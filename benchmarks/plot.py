@@ -7,6 +7,7 @@ the ratios go to PICTURE-ratios.
 from __future__ import annotations
 
 import json
+import math
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -59,90 +60,76 @@ def title(run: Mapping[str, Any]) -> str:
 
 
 def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
-    """Operations a second over operations a byte; None where no case counts both."""
+    """Operations a second over operations a byte, cases by number; None where no case counts both."""
     cases = [c for c in run["cases"] if not c["skipped"] and c["nbytes"] and c["flops"]]
     if not cases:
         return None
+    cases.sort(key=lambda c: c["flops"] / c["nbytes"])
+    intensities = [c["flops"] / c["nbytes"] for c in cases]
     bandwidth = statistics.median(c["roof"][0] for c in cases)
     peaks = {
         dtype: statistics.median(c["roof"][1] for c in cases if c["dtype"] == dtype)
         for dtype in sorted({c["dtype"] for c in cases})
     }
-    figure, axes = pyplot.subplots(figsize=(10, 6.2))
-    intensities = [c["flops"] / c["nbytes"] for c in cases]
-    low, high = min(intensities) / 2.5, max(intensities) * 6
+    low, high = min(intensities) / 3, max(max(intensities) * 2, 3 * max(peaks.values()) / bandwidth)
+    figure, axes = pyplot.subplots(figsize=(9, max(5.6, 0.19 * len(cases) + 1)))
     for dtype, peak in peaks.items():
         ridge = peak / bandwidth
-        style = {"color": INK, "linewidth": 1.6, "linestyle": "-" if dtype == "float32" else (0, (5, 2)), "zorder": 1}
-        axes.plot([low, ridge, high], [low * bandwidth / 1e9, peak / 1e9, peak / 1e9], **style)
+        line = "-" if dtype == "float32" else (0, (5, 2))
+        xs, ys = [low, ridge, high], [low * bandwidth / 1e9, peak / 1e9, peak / 1e9]
+        axes.plot(xs, ys, color=INK, linewidth=1.5, linestyle=line, zorder=1)
         axes.annotate(
-            f"{dtype}: {peak / 1e9:.0f} GFLOP/s", (high, peak / 1e9), (0, 4), textcoords="offset points",
-            ha="right", va="bottom", color=INK,
-        )  # fmt: skip
+            f"{dtype}: {peak / 1e9:.0f} GFLOP/s", (ridge, peak / 1e9), (-4, 3), textcoords="offset points", ha="right"
+        )
     axes.set(xscale="log", yscale="log", xlim=(low, high))
-    axes.set_xlabel("operations a byte, by the least work that does the job")
+    axes.set_xlabel("operations a byte, of the least work that does the job")
     axes.set_ylabel("GFLOP/s")
-    axes.set_title(title(run), pad=14)
+    axes.set_title(title(run), pad=12)
     axes.grid(True, which="major", color="#e6e6e6", linewidth=0.7, zorder=0)
-    seen: dict[str, Any] = {}
-    points = []
+    handles: dict[str, Any] = {}
     for case, x in zip(cases, intensities):
         for peer, (marker, color) in PEERS.items():
             if peer in case["seconds"]:
                 y = case["flops"] / case["seconds"][peer]["median"] / 1e9
-                (seen[peer],) = axes.plot(
-                    x, y, marker, markerfacecolor="none", markeredgecolor=color, markersize=6.5, zorder=2, label=peer
-                )
-        y = case["flops"] / case["seconds"]["ours"]["median"] / 1e9
-        (ours,) = axes.plot(x, y, "o", color=FASTER, markersize=7.5, zorder=4, label="clarray")
-        points.append((x, y, case["name"]))
+                style = {"markerfacecolor": "none", "markeredgecolor": color, "markersize": 6}
+                (handles[peer],) = axes.plot(x, y, marker, zorder=2, label=peer, **style)
+    rates = [c["flops"] / c["seconds"]["ours"]["median"] / 1e9 for c in cases]
+    (ours,) = axes.plot(intensities[:1], rates[:1], "o", color=FASTER, markersize=7, zorder=0, label="clarray")
+    axes.set_ylim(axes.get_ylim()[0], 2 * max(*peaks.values(), 1e9 * max(rates)) / 1e9)
     figure.canvas.draw()
-    angle = axes.transData.transform([(1, bandwidth / 1e9), (10, 10 * bandwidth / 1e9)])
-    slope = _degrees(*(angle[1] - angle[0]))
-    x = low * 1.25
+    for number, (x, y) in enumerate(_apart(axes, list(zip(intensities, rates))), 1):
+        axes.plot(x, y, "o", color=FASTER, markeredgecolor="white", markersize=12, zorder=4)
+        axes.text(x, y, number, color="white", fontsize=7, weight="bold", ha="center", va="center_baseline", zorder=5)
+    (x0, y0), (x1, y1) = axes.transData.transform([(1, bandwidth / 1e9), (10, 10 * bandwidth / 1e9)])
+    slope = math.degrees(math.atan2(y1 - y0, x1 - x0))
     axes.annotate(
-        f"copy: {bandwidth / 1e9:.0f} GB/s", (x, x * bandwidth / 1e9), (-3, 5), textcoords="offset points",
-        rotation=slope, rotation_mode="anchor", color=INK,
+        f"copy: {bandwidth / 1e9:.0f} GB/s", (low * 1.1, low * 1.1 * bandwidth / 1e9), (-3, 5),
+        textcoords="offset points", rotation=slope, rotation_mode="anchor",
     )  # fmt: skip
-    axes.legend(handles=[ours, *(seen[p] for p in PEERS if p in seen)], frameon=False, loc="lower right")
-    _label(axes, points)
+    shown = [ours, *(handles[p] for p in PEERS if p in handles)]
+    axes.legend(handles=shown, frameon=False, loc="lower right")
+    for k, case in enumerate(cases):
+        top = 1 - (k + 1) * 0.98 / max(len(cases), 24)
+        for place, text, align, color in (
+            (1.05, f"{k + 1}", "right", FASTER),
+            (1.115, f"{case['share_of_roof']:.0%}", "right", FAINT),
+            (1.13, case["name"], "left", INK),
+        ):
+            axes.text(place, top, text, transform=axes.transAxes, ha=align, va="center", color=color, fontsize=8)
+    axes.text(1.115, 1, "of roof", transform=axes.transAxes, ha="right", va="center", color=FAINT, fontsize=8)
     return figure
 
 
-def _degrees(x: float, y: float) -> float:
-    import math
-
-    return math.degrees(math.atan2(y, x))
-
-
-def _label(axes: Any, points: Sequence[tuple[float, float, str]]) -> None:
-    """Names in columns right of their points, pushed apart where they touch, each with a thin line to its point."""
-    to_pixels, pixels = axes.transData.transform, axes.figure.dpi / 72
-    gap, aside = 11 * pixels, 16 * pixels
-    spots = sorted([(*to_pixels((x, y)), name) for x, y, name in points], key=lambda s: s[0])
-    columns: list[list[Any]] = []
-    for spot in spots:  # points less than a name apart share a column
-        if columns and spot[0] - columns[-1][0][0] < 120 * pixels:
-            columns[-1].append(spot)
-        else:
-            columns.append([spot])
-    for column in columns:
-        edge = max(s[0] for s in column) + aside
-        column.sort(key=lambda s: s[1])
-        heights = [s[1] for s in column]
-        for _ in range(200):
-            for k in range(len(heights) - 1):
-                short = gap - (heights[k + 1] - heights[k])
-                if short > 0:
-                    heights[k] -= short / 2
-                    heights[k + 1] += short / 2
-        for (x, y, name), height in zip(column, heights):
-            inverse = axes.transData.inverted().transform
-            axes.annotate(
-                name, inverse((x, y)), inverse((edge, height)), fontsize=7.5, va="center", color=INK, zorder=5,
-                arrowprops={"arrowstyle": "-", "color": FAINT, "linewidth": 0.5, "shrinkA": 0, "shrinkB": 3},
-                bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6},
-            )  # fmt: skip
+def _apart(axes: Any, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, those that would lie on one another moved sideways."""
+    width = 11 * axes.figure.dpi / 72
+    placed: list[Any] = []
+    for point in points:
+        x, y = axes.transData.transform(point)
+        while any(math.hypot(x - u, y - v) < width for u, v in placed):
+            x += width / 2
+        placed.append((x, y))
+    return [tuple(axes.transData.inverted().transform(spot)) for spot in placed]
 
 
 # the ratios
@@ -169,16 +156,22 @@ def ratios(pyplot: Any, run: Mapping[str, Any]) -> Any:
     figure, axes = pyplot.subplots(figsize=(9, 0.2 * y + 1.1))
     values = [ratio for _, _, ratio, _ in rows]
     axes.set_xscale("log")
-    low, high = min([*values, 0.25]) / 1.3, max([*values, 2.0]) * 1.3
+    low, high = min([*values, 0.25]) / 1.15, max([*values, 2.0]) * 1.15
     axes.set_xlim(low, high)
     for (_, peer, ratio, most), height in zip(rows, heights):
         color = FASTER if ratio <= (most or 1) else SLOWER
         axes.barh(height, ratio - 1, left=1, height=0.66, color=color, zorder=2)
-        side = 1 if ratio >= 1 else -1
-        axes.annotate(
-            f"{ratio:.2f} {peer}", (ratio, height), (4 * side, 0), textcoords="offset points", fontsize=7,
-            ha="left" if side > 0 else "right", va="center", zorder=4,
-        )  # fmt: skip
+        for place, text, align in ((1.055, f"{ratio:.2f}", "right"), (1.07, peer, "left")):
+            axes.text(
+                place,
+                height,
+                text,
+                transform=axes.get_yaxis_transform(),
+                fontsize=8,
+                ha=align,
+                va="center",
+                color=color,
+            )
         if most is not None:
             axes.plot([most, most], [height - 0.42, height + 0.42], color=INK, linewidth=1.4, zorder=3)
     for height, chapter in headings:
@@ -192,7 +185,9 @@ def ratios(pyplot: Any, run: Mapping[str, Any]) -> Any:
     ticks = [t for t in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100) if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
-    axes.set_xlabel("our time over the peer's (left of 1: clarray is faster); black strokes are goals")
+    axes.set_xlabel(
+        "our time over the peer's: left of 1 clarray is faster; black strokes are goals, orange misses its own or 1"
+    )
     axes.set_title(title(run))
     return figure
 
@@ -204,7 +199,7 @@ def beside(case: Mapping[str, Any]) -> tuple[str, float, float | None] | None:
     times = {name: t["median"] for name, t in case["seconds"].items() if name not in HIDDEN}
     ours = case["seconds"]["ours"]["median"]
     most = None
-    for goal in case["goals"]:
+    for goal in case.get("goals", ()):
         named = {p: times[p] for p in goal["peers"] if p in times}
         if named:
             times, most = named, goal["most"]

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .harness import SECONDS
+from .plot import beside
 from .report import seconds
 
 ROOT = Path(__file__).parents[1]
@@ -27,29 +29,52 @@ def main() -> int:
 
 
 def rendered(results: list[dict[str, Any]]) -> str:
-    """Markdown: a row for each case, for each device the time and its ratio to NumPy's."""
-    names = list(dict.fromkeys(c["name"] for r in results for c in r["cases"]))
-    heads = [f"{r['device']['platform'].split()[0]} {r['device']['driver']}" for r in results]
-    heads = [h.replace("Portable", "PoCL") for h in heads]
+    """Markdown: a row for each case, for each device the time and how it compares; cases without a goal folded away."""
+    every = {c["name"]: c for r in results for c in r["cases"]}
+    with_goal = [name for name, c in every.items() if c.get("goals")]
+    others = [name for name, c in every.items() if not c.get("goals")]
     lines = [
-        "Time, and in brackets its ratio to NumPy's in the same run (below 1 is faster).",
+        "Time, and its ratio to the peer's in the same run (below 1 is faster). ✓ and ✗ say whether the goal is reached; "
+        "the peer is the goal's, or the fastest that was there.",
         "",
-        "| case | " + " | ".join(heads) + " |",
-        "| --- |" + " --- |" * len(heads),
+        *rows(results, with_goal),
     ]
-    for name in names:
-        cells = [cell(next((c for c in r["cases"] if c["name"] == name), None)) for r in results]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    if others:
+        lines += ["", "<details><summary>Cases without a goal</summary>", "", *rows(results, others), "", "</details>"]
     hosts = {f"{r['host']['processor']}, {r['host']['cores']} cores, {r['date'][:10]}" for r in results}
     return "\n".join([*lines, "", f"Measured on {'; '.join(sorted(hosts))}."])
 
 
+def rows(results: list[dict[str, Any]], names: list[str]) -> list[str]:
+    """A table of these cases."""
+    heads = [
+        f"{r['device']['platform'].split()[0].replace('Portable', 'PoCL')} {r['device']['driver']}" for r in results
+    ]
+    lines = ["| case | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(heads)]
+    for name in names:
+        cells = [cell(next((c for c in r["cases"] if c["name"] == name), None)) for r in results]
+        lines.append(f"| {name.replace('|', chr(92) + '|')} | " + " | ".join(cells) + " |")
+    return lines
+
+
 def cell(case: dict[str, Any] | None) -> str:
-    """The median of one case, or a dash where it was not measured."""
+    """The median of one case with its goals, or with the fastest peer; a dash where it was not measured."""
     if case is None or case["skipped"]:
         return "-"
-    ours, numpy = (case["seconds"].get(name, {}).get("median") for name in ("ours", "NumPy"))
-    return seconds(ours) + (f" ({ours / numpy:.2f})" if numpy else "")
+    ours = case["seconds"]["ours"]["median"]
+    notes = [note(goal, case["seconds"]) for goal in case.get("goals", ()) if goal["measured"] is not None]
+    if not notes and (held := beside(case)) is not None:
+        notes = [f"{held[1]:.2f} × {held[0]}"]
+    return ", ".join([seconds(ours), *notes])
+
+
+def note(goal: dict[str, Any], times: dict[str, Any]) -> str:
+    """One goal: the ratio to the peer that it is about, and whether it is reached."""
+    mark = "✓" if goal["reached"] else "✗"
+    if list(goal["peers"]) == [SECONDS]:
+        return f"at most {seconds(goal['most'])} {mark}"
+    peer = min((p for p in goal["peers"] if p in times), key=lambda p: times[p]["median"])
+    return f"{goal['measured']:.2f} × {peer} {mark}"
 
 
 if __name__ == "__main__":
