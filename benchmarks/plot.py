@@ -103,7 +103,7 @@ def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
     (x0, y0), (x1, y1) = axes.transData.transform([(1, bandwidth / 1e9), (10, 10 * bandwidth / 1e9)])
     slope = math.degrees(math.atan2(y1 - y0, x1 - x0))
     axes.annotate(
-        f"copy: {bandwidth / 1e9:.0f} GB/s", (low * 1.1, low * 1.1 * bandwidth / 1e9), (-3, 5),
+        f"copy: {bandwidth / 1e9:.0f} GB/s", (low * 1.25, low * 1.25 * bandwidth / 1e9), (-3, 5),
         textcoords="offset points", rotation=slope, rotation_mode="anchor",
     )  # fmt: skip
     shown = [ours, *(handles[p] for p in PEERS if p in handles)]

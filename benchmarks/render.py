@@ -34,8 +34,8 @@ def rendered(results: list[dict[str, Any]]) -> str:
     with_goal = [name for name, c in every.items() if c.get("goals")]
     others = [name for name, c in every.items() if not c.get("goals")]
     lines = [
-        "Time, and its ratio to the peer's in the same run (below 1 is faster). ✓ and ✗ say whether the goal is reached; "
-        "the peer is the goal's, or the fastest that was there.",
+        "Time, and its ratio to the peer's in the same run (below 1 is faster): that of the goal, with ✓ or ✗ for "
+        "reached or missed, or the fastest that was there.",
         "",
         *rows(results, with_goal),
     ]

@@ -25,15 +25,19 @@ def shaped(name, first, second, dtype="float32", goal=None):
     """The case of a product of operands of these shapes."""
     flops = 2.0 * np.prod(first) * (second[-1] if len(second) > 1 else 1)
     floats = dtype if dtype in ("float32", "float64") else "float32"
+    elements = (
+        np.prod(first) + np.prod(second) + np.prod((*first[:-1], *second[-1:]) if len(second) > 1 else first[:-1])
+    )
 
-    @case(name, nbytes=4 * int(np.prod(first)) if len(second) == 1 else 0,
+    @case(name, nbytes=elements * np.dtype(dtype).itemsize,
           flops=flops if dtype == floats else 0, dtype=floats, goal=goal)  # fmt: skip
     def prepare(bench: Bench):
         return product(bench, bench.draw(*first, dtype=dtype), bench.draw(*second, dtype=dtype))
 
 
 def square(size, dtype="float32", most=None):
-    shaped(f"matmul {dtype} {size}", (size, size), (size, size), dtype, most and ("NumPy", most, "cpu"))
+    goal = most and [("NumPy", most, "cpu"), ("CLBlast", 0.2, "cpu")]
+    shaped(f"matmul {dtype} {size}", (size, size), (size, size), dtype, goal)
 
 
 square(128, most=3)
@@ -44,7 +48,8 @@ square(1024, "float64", most=1.1)
 square(512, "float16")
 square(512, "complex64")
 square(512, "int32")
-shaped("matmul 64 x 128 x 128, batched", (64, 128, 128), (64, 128, 128), goal=("NumPy", 1.0, "cpu"))
+shaped("matmul 64 x 128 x 128, batched", (64, 128, 128), (64, 128, 128),
+       goal=[("NumPy", 1.0, "cpu"), ("CLBlast", 0.2, "cpu")])  # fmt: skip
 shaped("matmul 32 x 4096 x 4096", (32, 4096), (4096, 4096))
 shaped("matmul 4096 x 32 x 4096", (4096, 32), (32, 4096))
 shaped("matmul 4096 x 4096 x 32", (4096, 4096), (4096, 32))
