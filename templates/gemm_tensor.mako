@@ -10,10 +10,29 @@
 <%def name="each(x)">\
 % for j in range(x.fetches):
 <% guard = f"if (item < {x.vectors - j * spec.group}) " if x.vectors < (j + 1) * spec.group else "" %>\
-            ${guard}{
-                const int l = ${x.place(j)[0]}, k = ${x.place(j)[1]};
+        ${guard}{
+            const int l = ${x.place(j)[0]}, k = ${x.place(j)[1]};
 ${caller.body(j)}\
+        }
+% endfor
+</%def>\
+<%def name="fetch()">\
+        // a multiple of the step for each element would be kept in registers, did it not seem to change
+        const idx a_step = a_${A.fast} + (here >> 30), b_step = b_${B.fast} + (here >> 30);
+% for x in spec.sides:
+<%self:each x="${x}" args="j">\
+            global const ushort *from = ${x.name} + l * ${x.name}_${x.axis} + k * ${x.name}_k;
+            if (${x.name}_lines && ${x.inside})
+                ${x.name}_next${j} = *(global const ${x.name}_vector *)from;
+            else {
+                const int there = ${x.there};
+                ${x.name}_next${j} = as_uint4((ushort8)(
+% for i in low:
+                    ${i} < there ? from[${i} * ${x.name}_step] : (ushort)0${"));" if i == 7 else ","}
+% endfor
             }
+</%self:each>\
+        ${x.name} += ${spec.depth} * ${x.name}_k;
 % endfor
 </%def>\
 % for x in spec.sides:
@@ -37,56 +56,36 @@ ${head.factors(spec)}\
 % endfor
     uint4 ${", ".join(f"{x.name}_next{j} = 0" for x in spec.sides for j in range(x.fetches))};
     float4 ${", ".join(f"c{i}_{j} = 0" for i in blocks_m for j in blocks_n)};
-    int current = 0;
-    for (idx start = 0; start < left + ${spec.depth}; start += ${spec.depth}) {
-        const int other = 1 - current;
-        if (start < left) {
-            const int here = (int)min((idx)${spec.depth}, left - start);
-            // a multiple of the step for each element would be kept in registers, did it not seem to change
-            const idx a_step = a_${A.fast} + (here >> 30), b_step = b_${B.fast} + (here >> 30);
+    int current = 0, here = (int)min((idx)${spec.depth}, left);
+    {
+${fetch()}\
+    }
+    for (idx start = ${spec.depth}; start < left + ${spec.depth}; start += ${spec.depth}) {
 % for x in spec.sides:
 <%self:each x="${x}" args="j">\
-                global const ushort *from = ${x.name} + l * ${x.name}_${x.axis} + k * ${x.name}_k;
-                if (${x.name}_lines && ${x.inside})
-                    ${x.name}_next${j} = *(global const ${x.name}_vector *)from;
-                else {
-                    const int there = ${x.there};
-                    ${x.name}_next${j} = as_uint4((ushort8)(
-% for i in low:
-                        ${i} < there ? from[${i} * ${x.name}_step] : (ushort)0${"));" if i == 7 else ","}
-% endfor
-                }
+            ${x.name}_tile[current * ${x.size // 8} + ${spec.kept(x)}] = ${x.name}_next${j};
 </%self:each>\
-            ${x.name} += ${spec.depth} * ${x.name}_k;
 % endfor
-        }
-        if (start) {
-            local const uint4 *a_at = a_tile + current * ${A.size // 8}, *b_at = b_tile + current * ${B.size // 8};
+        barrier(CLK_LOCAL_MEM_FENCE);
+        here = (int)min((idx)${spec.depth}, left - start);  // none at last: nothing is read
+${fetch()}\
+        local const uint4 *a_at = a_tile + current * ${A.size // 8}, *b_at = b_tile + current * ${B.size // 8};
 % for k in range(0, spec.depth, 16):
-            {
+        {
 % for i in blocks_m:
-                const uint4 x${i} = tensor_load${"" if A.turned else "_turned"}(a_at + ${spec.read(A, f"line + {16 * i}", k)});
+            const uint4 x${i} = tensor_load${"" if A.turned else "_turned"}(a_at + ${spec.read(A, f"line + {16 * i}", k)});
 % endfor
 % for j in pairs:
-                const uint4 y${j} = tensor_load${"" if B.turned else "_turned"}(b_at + ${spec.read(B, f"column + {16 * j}", k)});
+            const uint4 y${j} = tensor_load${"" if B.turned else "_turned"}(b_at + ${spec.read(B, f"column + {16 * j}", k)});
 % endfor
 % for i in blocks_m:
 % for j in blocks_n:
-                c${i}_${j} = tensor_multiply(x${i}, y${j // 2}.${"zw" if j % 2 else "xy"}, c${i}_${j});
+            c${i}_${j} = tensor_multiply(x${i}, y${j // 2}.${"zw" if j % 2 else "xy"}, c${i}_${j});
 % endfor
-% endfor
-            }
 % endfor
         }
-        if (start < left) {
-% for x in spec.sides:
-<%self:each x="${x}" args="j">\
-                ${x.name}_tile[other * ${x.size // 8} + ${spec.kept(x)}] = ${x.name}_next${j};
-</%self:each>\
 % endfor
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        current = other;
+        current = 1 - current;
     }
 ${head.results(spec)}\
     const bool o0_whole = live_n == ${spec.columns} && o0_inner == 1 && o0_m % 2 == 0 && (size_t)o0_block % ${2 * spec.operands[0].row.itemsize} == 0;

@@ -6,7 +6,10 @@
     V, planes, R, vector = spec.lanes, range(spec.planes), spec.real, spec.vector
     low = range(V)
 %>\
-<%def name="fetch(x)">\
+<%def name="fetch()">\
+        // a multiple of the step for each element would be kept in registers, did it not seem to change
+        const idx ${", ".join(f"{x.name}_step = {x.name}_{x.fast} + (here >> 30)" for x in spec.sides)};
+% for x in spec.sides:
 % for j in range(x.fetches):
 <% guard = f"if (item < {x.vectors - j * spec.group}) " if x.vectors < (j + 1) * spec.group else "" %>\
         ${guard}{
@@ -29,6 +32,8 @@
 % endfor
         }
 % endfor
+        ${x.name} += ${spec.depth} * ${x.name}_k;
+% endfor
 </%def>\
 <%def name="keep(x)">\
 % for j in range(x.fetches):
@@ -37,12 +42,12 @@
             const int l = ${x.place(j)[0]}, k = ${x.place(j)[1]};
 % for p in planes:
 % if x.turned:
-            local ${R} *to${p} = (local ${R} *)${x.name}_tile + (other * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + (l ^ ${x.turn("k")});
+            local ${R} *to${p} = (local ${R} *)${x.name}_tile + (current * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + (l ^ ${x.turn("k")});
 % for i in low:
             to${p}[${i * x.length}] = ${x.name}_next${j}_${p}.s${i};
 % endfor
 % else:
-            ${x.name}_tile[((other * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + l) / ${V}] = ${x.name}_next${j}_${p};
+            ${x.name}_tile[((current * ${spec.planes} + ${p}) * ${x.size} + k * ${x.length} + l) / ${V}] = ${x.name}_next${j}_${p};
 % endif
 % endfor
         }
@@ -69,29 +74,27 @@ ${head.factors(spec)}\
 % endfor
     ${vector} ${", ".join(f"{x.name}_next{j}_{p} = 0" for x in spec.sides for j in range(x.fetches) for p in planes)};
     ${vector} ${", ".join(f"c{r}_{j}_{p} = 0" for r in range(spec.each_m) for j in spec.blocks_n for p in planes)};
-    int current = 0;
-    for (idx start = 0; start < left + ${spec.depth}; start += ${spec.depth}) {
-        const int other = 1 - current;
-        if (start < left) {
-            const int here = (int)min((idx)${spec.depth}, left - start);
-            // a multiple of the step for each element would be kept in registers, did it not seem to change
-            const idx ${", ".join(f"{x.name}_step = {x.name}_{x.fast} + (here >> 30)" for x in spec.sides)};
+    int current = 0, here = (int)min((idx)${spec.depth}, left);
+    {
+${fetch()}\
+    }
+    for (idx start = ${spec.depth}; start < left + ${spec.depth}; start += ${spec.depth}) {
 % for x in spec.sides:
-${fetch(x)}\
-            ${x.name} += ${spec.depth} * ${x.name}_k;
+${keep(x)}\
 % endfor
-        }
-        if (start)
-            for (int q = 0; q < ${spec.depth}; q += ${V}) {
+        barrier(CLK_LOCAL_MEM_FENCE);
+        here = (int)min((idx)${spec.depth}, left - start);  // none at last: nothing is read
+${fetch()}\
+        for (int q = 0; q < ${spec.depth}; q += ${V}) {
 % for x in spec.sides:
-                local const ${vector} *${x.name}_at = ${x.name}_tile + current * ${spec.planes * x.size // V} + q * ${x.length // V};
+            local const ${vector} *${x.name}_at = ${x.name}_tile + current * ${spec.planes * x.size // V} + q * ${x.length // V};
 % endfor
 % for s in low:
-                {
+            {
 % for x, blocks, at, step in ((*spec.sides[:1], spec.blocks_m, "line", spec.step_m), (*spec.sides[1:], spec.blocks_n, "column", spec.step_n)):
 % for i in blocks:
 % for p in planes:
-                    const ${vector} ${x.letter}${i}_${p} = ${x.name}_at[${(p * x.size + s * x.length) // V} + ${x.read(at, i * step)}];
+                const ${vector} ${x.letter}${i}_${p} = ${x.name}_at[${(p * x.size + s * x.length) // V} + ${x.read(at, i * step)}];
 % endfor
 % endfor
 % endfor
@@ -99,25 +102,19 @@ ${fetch(x)}\
 % for j in spec.blocks_n:
 <% x = f"x{r // V}_%d.s{r % V}"; y = f"y{j}_%d"; c = f"c{r}_{j}_%d" %>\
 % if spec.planes == 1:
-                    ${c % 0} += ${x % 0} * ${y % 0};
+                ${c % 0} += ${x % 0} * ${y % 0};
 % else:
-                    ${c % 0} += ${x % 0} * ${y % 0};
-                    ${c % 0} -= ${x % 1} * ${y % 1};
-                    ${c % 1} += ${x % 0} * ${y % 1};
-                    ${c % 1} += ${x % 1} * ${y % 0};
+                ${c % 0} += ${x % 0} * ${y % 0};
+                ${c % 0} -= ${x % 1} * ${y % 1};
+                ${c % 1} += ${x % 0} * ${y % 1};
+                ${c % 1} += ${x % 1} * ${y % 0};
 % endif
 % endfor
 % endfor
-                }
-% endfor
             }
-        if (start < left) {
-% for x in spec.sides:
-${keep(x)}\
 % endfor
         }
-        barrier(CLK_LOCAL_MEM_FENCE);
-        current = other;
+        current = 1 - current;
     }
 ${head.results(spec)}\
     const bool o0_whole = live_n == ${spec.columns} && o0_inner == 1 && o0_m % ${V} == 0 && (size_t)o0_block % ${spec.result_alignment} == 0;

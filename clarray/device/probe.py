@@ -13,6 +13,7 @@ import numpy as np
 import pyopencl as cl
 
 from clarray.core.traits import Traits
+from clarray.device import tensor_cores
 from clarray.device.quirks import inline_math, quirks_of
 from clarray.errors import DeviceError
 
@@ -79,6 +80,7 @@ def probe(
         address_bits=cl_device.address_bits,
         int64_atomics="ATOMICS" in found,
         subgroups="SUBGROUPS" in found,
+        tensor_cores="inline_ptx" in quirks and tensor_cores.multiply(cl_context, queue),
         command_buffer="cl_khr_command_buffer" in cl_device.extensions.split(),
         correctly_rounded_divide_sqrt=bool(float_bits & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT),
         denormals="DENORMALS" in found,
