@@ -27,6 +27,7 @@ from .tuning import Sample, Tunable, tunable
 
 TILE = 16  # rows and columns of a tile: a cache line of float32
 BLOCK = 64, 256  # columns and rows that a CPU's work-item walks
+BLOCK_OF_BYTES = 32, 1024  # where an element is one byte
 
 
 @dataclass(frozen=True)
@@ -93,13 +94,10 @@ def make(
     staged = tuple(
         x.name for x, s in zip(operands, strides, strict=True) if not x.written and s[across] == 1 and abs(s[-1]) > 1
     )
-    block = traits.choice("tiled", size_class(operands), BLOCK) if traits.kind == "cpu" else None
+    widest = max(x.row.itemsize for x in operands)
+    default = BLOCK_OF_BYTES if widest == 1 else BLOCK
+    block = traits.choice("tiled", f"{widest} bytes", default) if traits.kind == "cpu" else None
     return Tiled(body, operands, staged, len(strides[0]), block, wide, aliased)
-
-
-def size_class(operands: Sequence[Operand]) -> str:
-    """The class of problems of these operands: its widest element."""
-    return f"{max(x.row.itemsize for x in operands)} bytes"
 
 
 def launch(
@@ -133,7 +131,18 @@ def launch(
 
 def _candidates(traits: Traits, problem: str) -> Sequence[tuple[int, int]]:
     """Columns and rows of a block."""
-    return ((128, 256), (64, 512), (32, 512), (32, 1024), (64, 128), (128, 128), (64, 64), (32, 256), (128, 64))
+    return (
+        BLOCK,
+        BLOCK_OF_BYTES,
+        (128, 256),
+        (64, 512),
+        (32, 512),
+        (64, 128),
+        (128, 128),
+        (64, 64),
+        (32, 256),
+        (128, 64),
+    )
 
 
 def _samples(traits: Traits) -> list[Sample]:
@@ -142,7 +151,7 @@ def _samples(traits: Traits) -> list[Sample]:
         return []
     rows, columns = 3000, 2900  # no powers of two, which are a cache's worst case
     samples = []
-    for dtype in map(np.dtype, ("float32", "float64", "uint8", "complex128")):
+    for dtype in map(np.dtype, ("float32", "float64", "uint8", "uint16", "complex128")):
         if traits.fp64 or not DTYPES[dtype].is_double:
             layout = Layout.of(dtype, (rows, columns), (dtype.itemsize, rows * dtype.itemsize))
             params = {"dtype": dtype, "order": "C"}

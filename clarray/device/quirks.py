@@ -32,8 +32,8 @@ QUIRKS = (
     Quirk(
         "builtins_scalar",
         "Portable Computing Language",
-        "exp, sin, pow are not made vectors of: up to 60 times slower than inline math",
-        inline=FUNCTIONS,
+        "exp, sin, pow are not made vectors of: up to 60 times slower than inline math; floor and its kin, up to 5",
+        inline=FUNCTIONS | {"ceil", "floor", "trunc", "rint"},
     ),
     Quirk(
         "builtins_inexact",
