@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"interrupted: {len(outcomes)} of {len(work)} classes are done, and their winners kept", file=sys.stderr)
     else:
         print(f"kept        {sum(o.winner is not None for o in outcomes)} winners in {store.path()}")
-    if any(o.skipped and not o.late for o in outcomes):
+    if any(o.error for o in outcomes):
         status = status or 1
     return status
 

@@ -71,6 +71,8 @@ class Outcome:
     """Why nothing was tried."""
     late: bool = False
     """Nothing was tried, for there was no time left."""
+    error: bool = False
+    """Nothing was tried, for the sample does not even work as it is."""
 
     @property
     def gain(self) -> float:
@@ -108,7 +110,7 @@ def tune(context: Context, work: Sequence[tuple[Tunable, Sample]], effort: Effor
             arena = Arena(context, sample, replace(context.traits, tuned=dict(tuned)))
             _tune(arena, key, candidates, effort, time.perf_counter() + share, outcome)
         except (ClarrayError, cl.Error) as error:
-            outcome.skipped = _line(error)
+            outcome.skipped, outcome.error = _line(error), True
         device = context.device
         with writing() as store:
             if outcome.winner is not None:
@@ -128,10 +130,10 @@ def _tune(
     default = arena.trial(replace(arena.traits, tuned=asked), None)
     assert default is not None  # nothing was there before it
     if key not in asked.keys_asked:
-        outcome.skipped = "no kernel of its sample asks for it"
+        outcome.skipped = "its sample gets other kernels here"
         return
     if wrong := arena.wrong(default):
-        outcome.skipped = f"the default's result is wrong: {wrong}"
+        outcome.skipped, outcome.error = f"the default's result is wrong: {wrong}", True
         return
     rivals: list[Trial] = []
     for candidate in candidates:
