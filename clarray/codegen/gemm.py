@@ -21,12 +21,15 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides
 from clarray.core.traits import Traits
 
-from .gemm_blocks import DEPTH, TASK, cut, problem_class, register_tile
+from .gemm_blocks import BLOCK_BYTES, DEPTH, TASK, cut, problem_class, register_tile
 from .operand import Operand, scalar_parameters
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
 PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
+SMALL_BYTES = 128 << 10  # of b, or of the memory that its rows are spread over, up to which it is not packed
+PAGE = 4096  # bytes between rows above which they crowd the same places of a cache
 PACKED_SHARE = 6  # packed b takes at most such a part of the memory of a, b and the result, but for one block of k
+PACKED_BYTES = 512 << 10  # or so much
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,23 @@ class Panels(Product):
 
 
 @dataclass(frozen=True)
+class Small(Product):
+    """The Spec of `gemm_small.mako`: `a_along` is the axis of a whose elements are neighbours, "k" or "m"."""
+
+    template: ClassVar[str] = "gemm_small"
+
+    rows: int
+    vectors: int
+    width: int
+    a_along: str
+
+    @property
+    def columns(self) -> int:
+        """Columns of the register tile."""
+        return self.vectors * self.width
+
+
+@dataclass(frozen=True)
 class Vector(Product):
     """The Spec of `gemv.mako`: the product with a vector, lanes `along` "k" or "m"."""
 
@@ -187,7 +207,34 @@ class Problem:
 
     def plan(self) -> Plan:
         """The launches."""
-        return self._panels()
+        return self._small() or self._panels()
+
+    def _small(self) -> Plan | None:
+        """The product without packing, where b stays in a core's cache and its rows can be read as they lie."""
+        (out, a, b, *loads), sums = self.steps, self.sums
+        rows, vectors, width = register_tile(self.traits, sums)
+        columns, itemsize, stacked = vectors * width, sums.itemsize, prod(self.batch)
+        alike = all(row.storage == row.ctype and same_bits(row, sums) for row in self._rows())
+        along = "k" if a.second == 1 else "m" if a.first == 1 else None
+        spread = (abs(b.first) * self.depth if b.first * itemsize <= PAGE else SMALL_BYTES) * itemsize
+        near = self.depth <= 2 * DEPTH and spread <= SMALL_BYTES and b.second == 1
+        overlaps = self.n % columns and self.in_place  # what is made twice would be finished twice
+        if not alike or along is None or not near or sums.kind == "c" or self.n < columns or overlaps:
+            return None
+        spec = Small(*self._rows(), sums, self._operands(), self.epilogue, len(self.batch), self._wide,
+                     rows, vectors, width, along)  # fmt: skip
+        multiplications = self.m * self.n * self.depth * stacked
+        hands = ceil_div(min(4 * self.traits.compute_units, max(1, multiplications // TASK)), stacked)
+        most = max(rows, BLOCK_BYTES // (self.depth * itemsize) // rows * rows)
+        block_m = min(round_up(ceil_div(self.m, hands), rows), most)
+        tasks = stacked * ceil_div(self.m, block_m)
+        span = max(1, TASK // (block_m * self.n * self.depth))
+        span = max(1, min(span, ceil_div(tasks, 4 * self.traits.compute_units)), ceil_div(tasks, 1 << 16))
+        values = [tasks, span, self.m, self.n, self.depth, block_m, a.first if along == "k" else a.second, b.first]
+        for s in (out, *loads):
+            values += [s.first, s.second]
+        arguments = [*self._buffers(), *self._scalars(), *self._values([*values, *self._stack()])]
+        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (ceil_div(tasks, span),), (1,)),))
 
     def vector(self) -> Plan | None:
         """On a CPU the product with a vector (n is 1), where a and b lie as `gemv.mako` reads them."""
@@ -303,7 +350,7 @@ class Problem:
 
     def _packed_depth(self, step: int, block_k: int) -> int:
         """Steps of k that are packed at once, of so many bytes each: whole blocks, about the same every time."""
-        room = sum(x.nbytes for x in self.layouts[:3]) // PACKED_SHARE
+        room = max(PACKED_BYTES, sum(x.nbytes for x in self.layouts[:3]) // PACKED_SHARE)
         most = max(1, room // (step * block_k))
         blocks = ceil_div(self.depth, block_k)
         return min(self.depth, ceil_div(blocks, ceil_div(blocks, most)) * block_k)

@@ -56,9 +56,12 @@ CASES = {
 MORE = {"rows": 1, "two products": 2}  # launches besides that of the product and its epilogue
 
 
-def run(name, rng):
+DEPTHS = [(20, 200), (520, 700)]  # steps of k that need no packing, and several blocks of them
+
+
+def run(name, rng, depth):
     """A case on random shapes: its values are checked, and how many kernels it launches is returned."""
-    m, k, n = (int(rng.integers(low, high)) for low, high in ((20, 60), (260, 600), (20, 60)))
+    m, k, n = (int(rng.integers(low, high)) for low, high in ((20, 60), depth, (20, 60)))
     mask = rng.integers(0, 2, (m, n)).astype("i1")
     shapes = {"A": (m, k), "B": (k, n), "C": (m, n), "x": (n,), "y": (m,), "z": (k,), "stack": (3, m, k)}
     data = {name: draw(rng, *shape) for name, shape in shapes.items()} | {"flags": mask}
@@ -77,14 +80,24 @@ def run(name, rng):
 
 @pytest.mark.parametrize("name", CASES)
 def test_values(ctx, rng, name):
-    count = run(name, rng)
-    if ctx.traits.kind == "cpu":
-        assert count == 1 + MORE.get(name, 0)
+    for depth in DEPTHS:
+        count = run(name, rng, depth)
+        if ctx.traits.kind == "cpu":
+            assert count == 1 + MORE.get(name, 0)
 
 
 def test_values_with_the_kernels_of_a_gpu(both_walks, rng):
     for name in oracle.some(rng, list(CASES), 4):
-        run(name, rng)
+        run(name, rng, DEPTHS[rng.integers(2)])
+
+
+def test_packed_in_parts(ctx, rng):
+    """Several launches, each of some steps of k; only the last one may finish the sums."""
+    a, b, c = draw(rng, 400, 1300), draw(rng, 1300, 300), draw(rng, 400, 300)
+    f = ca.function([A, B, C], T.tanh(T.dot(A, B) / 8) + C)
+    count, got = launches(f, a, b, c)
+    np.testing.assert_allclose(got, np.tanh(a.astype("f8") @ b / 8) + c, rtol=1e-4, atol=1e-4)
+    assert count > 2 or ctx.traits.kind != "cpu"
 
 
 def test_a_gemm_takes_a_further_epilogue(ctx, rng):
