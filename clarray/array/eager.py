@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -131,23 +132,24 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     scalars = [x for x in operands if type(x) is not GpuArray]
     check_contexts(op.name, [out, *arrays])
     known = [described(x) for x in operands]
-    (aval,) = op.infer([aval_of(x) for x in known], params, context.traits.fp64)
-    _check_destination(op, aval, out)
     same = any(x.layout is out.layout and x.offset == out.offset and x.block is out.block for x in arrays)
     harmless = range(len(operands)) if isinstance(op, Ufunc | Astype) else op.in_place
     touching = [
         x
         for k, x in enumerate(operands)
-        if type(x) is GpuArray and may_share_memory(x, out)
+        if type(x) is GpuArray and x.block is out.block
         and not (harmless and k in harmless and x.layout is out.layout and x.offset == out.offset)
+        and may_share_memory(x, out)
     ]  # fmt: skip
-    stretched = not isinstance(op, Ufunc | Astype) and aval.shape != out.shape
-    if touching or stretched or harmless is None or not (arrays or op is astype):
-        result = evaluate(op, operands, params)
-        return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
     key = (op, "into", out.layout, same, *known, *params.items())
-    bound = context.plans.get(key)
-    if bound is None:
+    bound = None if touching else context.plans.get(key)
+    if bound is None:  # what is checked here holds for every call with this key
+        (aval,) = op.infer([aval_of(x) for x in known], params, context.traits.fp64)
+        _check_destination(op, aval, out)
+        stretched = not isinstance(op, Ufunc | Astype) and aval.shape != out.shape
+        if touching or stretched or harmless is None or not (arrays or op is astype):
+            result = evaluate(op, operands, params)
+            return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
         bound = bound_plan(context, op, known, params, out.layout, same)
         context.remember(key, bound)
     if bound.launchers:
@@ -211,8 +213,14 @@ def compute(context: Context, body: Expr, shape: tuple[int, ...], scalars: Seque
 
 def filled(context: Context, shape: tuple[int, ...], value: Any, dtype: Any) -> GpuArray:
     """A new array of one value."""
+    return compute(context, _constant(np.dtype(dtype)), shape, [value])
+
+
+@cache
+def _constant(dtype: np.dtype[Any]) -> Expr:
+    """A scalar of the call, everywhere."""
     builder = Builder()
-    return compute(context, builder.build([builder.scalar(0, np.dtype(dtype))]), shape, [value])
+    return builder.build([builder.scalar(0, dtype)])
 
 
 def view(op: View, arrays: Sequence[GpuArray], params: Mapping[str, Any]) -> GpuArray:

@@ -73,7 +73,7 @@ class Launcher:
             cl.enqueue_nd_range_kernel, context.queue, kernel, launch.global_size, launch.local_size
         )
 
-    def __call__(self, buffers: tuple[Any, ...], offsets: tuple[int, ...], scalars: Sequence[Any]) -> Any:
+    def launch(self, buffers: tuple[Any, ...], offsets: tuple[int, ...], scalars: Sequence[Any]) -> Any:
         """Enqueue; `buffers` and `offsets` (elements) are those of the plan's operands. Returns the event.
 
         The caller holds the context's lock.
@@ -148,7 +148,7 @@ class BoundPlan:
             offsets = (0, *[x.offset and x.start for x in arrays])
         try:
             with context.lock:
-                block.event = self.single(buffers, offsets, scalars)  # type: ignore[misc]
+                block.event = self.single.launch(buffers, offsets, scalars)  # type: ignore[union-attr]
         except cl.Error as error:
             raise self._failed(error) from error
         return block
@@ -156,6 +156,13 @@ class BoundPlan:
     def run(self, blocks: Sequence[Block], offsets: Sequence[int], scalars: Sequence[Any] = ()) -> None:
         """Enqueue every launch. `blocks` and `offsets` (in elements) are those of results, then inputs."""
         context = self.context
+        if self.single is not None:  # what follows, without its loops
+            try:
+                with context.lock:
+                    blocks[0].event = self.single.launch(tuple([b.buffer for b in blocks]), tuple(offsets), scalars)
+            except cl.Error as error:
+                raise self._failed(error) from error
+            return
         if context.maps:
             for block in blocks:
                 if block.shared:
@@ -170,7 +177,7 @@ class BoundPlan:
         try:
             with context.lock:
                 for launcher in self.launchers:
-                    event = launcher(buffers, starts, scalars)
+                    event = launcher.launch(buffers, starts, scalars)
         except cl.Error as error:
             raise self._failed(error) from error
         for k in range(len(self.outputs)):
