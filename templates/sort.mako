@@ -28,7 +28,7 @@
 % endif
         }
 </%def>\
-kernel void count_digits(
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void count_digits(
     global const ${k.storage} *x_data, const long x_offset, global const ${k.record} *from_data,
     global ${k.count} *counts_data, const idx size, const idx per_part, const idx parts, const int shift, const int first)
 {
@@ -49,7 +49,7 @@ ${tally(False)}
         counts_data[(row * parts + part) * ${radix} + d] = found[d] + other[d];
 }
 
-kernel void move_records(
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void move_records(
 % for ctype, name in spec.results:
     global ${ctype} *${name}_data,
 % endfor

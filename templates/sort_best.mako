@@ -28,7 +28,7 @@ static int sort_prune(global ${k.record} *records, const int found, const int ke
 }
 
 % endif
-kernel void kernel_main(
+kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void kernel_main(
     global const ${k.storage} *x_data, const long x_offset, global const ${k.record} *from_data,
     global ${k.record} *best_data, const idx items, const idx span, const idx size, const idx parts,
     const int keep\

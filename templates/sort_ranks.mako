@@ -2,7 +2,7 @@
 <%page args="spec"/>\
 <% k = spec.keys %>\
 <%def name="source(i)">${f"from[{i}]" if spec.encoded else f"sort_record(sort_encode(x[{i}]), {i})"}</%def>\
-kernel void kernel_main(
+kernel ${"__attribute__((reqd_work_group_size(1, 1, 1))) " if spec.walk == "chunk" else ""}void kernel_main(
 % for ctype, name in spec.results:
     global ${ctype} *${name}_data,
 % endfor

@@ -1,7 +1,7 @@
 ## A radix sort of each row by one work-item of a CPU, between two buffers that stay in its cache.
 <%page args="spec"/>\
 <% k, radix, passes = spec.keys, 2**spec.width, len(spec.shifts) %>\
-kernel void kernel_main(
+kernel __attribute__((reqd_work_group_size(1, 1, 1))) void kernel_main(
 % for ctype, name in spec.results:
     global ${ctype} *${name}_data,
 % endfor

@@ -10,7 +10,7 @@
         barrier(CLK_LOCAL_MEM_FENCE);
     }
 </%def>\
-kernel void count_digits(
+kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void count_digits(
     global const ${k.storage} *x_data, const long x_offset, global const ${k.record} *from_data,
     global ${k.count} *counts_data, const idx size, const int shift, const int first)
 {
@@ -43,7 +43,7 @@ kernel void count_digits(
     }
 }
 
-kernel void scan_counts(global ${k.count} *counts_data, const idx tiles)
+kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void scan_counts(global ${k.count} *counts_data, const idx tiles)
 {
     local ${k.count} sums[${local}];
     const int lid = get_local_id(0);
@@ -64,7 +64,7 @@ ${scan("sums")}\
     }
 }
 
-kernel void move_records(
+kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void move_records(
 % for ctype, name in spec.results:
     global ${ctype} *${name}_data,
 % endfor

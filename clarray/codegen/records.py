@@ -166,6 +166,16 @@ class Ranks(Sorting):
 
 
 @dataclass(frozen=True)
+class Network(Sorting):
+    """The Spec of `sort_network.mako`."""
+
+    template: ClassVar[str] = "sort_network"
+
+    lanes: int
+    limit: int
+
+
+@dataclass(frozen=True)
 class Tiles(Sorting):
     """The Spec of `sort_tile.mako`."""
 

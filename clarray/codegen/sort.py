@@ -32,14 +32,17 @@ from clarray.core.traits import Traits
 from . import elementwise
 from .lowering import Call, rule
 from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wide, round_up
-from .records import Best, Keys, Radix, Ranks, Rows, Tiles
+from .records import Best, Keys, Network, Radix, Ranks, Rows, Tiles
 from .tuning import Sample, Tunable, tunable
 
 DIGIT = 11  # bits a pass of a CPU sorts by
-ROW_DIGIT = 8  # the same within a cache
+ROW_DIGIT = 8  # the same for rows of a cache's size, if they are short
+SHORT_ROW = 4096
 GPU_DIGIT = 4
 PART = 1 << 15  # records below which a CPU's work-item is not worth its launch
 CACHED = 1 << 17  # records of a row that one work-item of a CPU sorts
+LANE_BYTES = 32  # of the vector in whose lanes a network sorts rows
+NETWORK = 1024  # elements of such a row
 RANKED = {"cpu": 64, "gpu": 256}  # elements of a row of which each is compared with all others
 GROUP = 256
 BLOCK = 32  # elements a CPU compares with the worst of the best at once
@@ -165,13 +168,27 @@ def _copy(source: int, x: Layout, target: int, out: Layout, traits: Traits) -> l
 
 
 def _method(work: Work, traits: Traits) -> str:
-    """How rows are sorted: "ranks", "rows" or "radix"."""
+    """How rows are sorted: by "network", "ranks", "rows" or "radix"."""
+    lanes_suffice = traits.kind == "cpu" and work.result == "values" and work.keys.dtype.kind != "c"
+    if lanes_suffice and work.rows >= _lanes(work.keys) and work.size <= _network_limit(work.keys, traits):
+        return "network"
     if work.size <= RANKED["cpu" if traits.kind == "cpu" else "gpu"]:
         return "ranks"
     if traits.kind != "cpu":
         return "radix"
     single = work.size <= 2 * PART or (work.rows >= traits.compute_units and work.size <= CACHED)
     return "rows" if single else "radix"
+
+
+def _lanes(keys: Keys) -> int:
+    """Rows that a network sorts side by side."""
+    return min(16, LANE_BYTES // keys.nbytes)
+
+
+def _network_limit(keys: Keys, traits: Traits) -> int:
+    """Elements of a row up to which a network is faster than a radix sort."""
+    default: int = NETWORK // 4 if keys.bits == 64 else NETWORK
+    return int(traits.choice("sort network", f"{keys.bits} bits", default))
 
 
 def _digits(work: Work, traits: Traits) -> tuple[int, tuple[int, ...]]:
@@ -190,6 +207,8 @@ def _sorted(work: Work, scratch: Scratch, traits: Traits, spare: int | None = No
     method = _method(work, traits)
     if method == "ranks":
         return [_ranks(work, traits)]
+    if method == "network":
+        return [_network(work, traits)]
     if method == "rows":
         return [_rows(work, scratch, traits)]
     width, shifts = _digits(work, traits)
@@ -218,8 +237,18 @@ def _ranks(work: Work, traits: Traits) -> Launch:
     return Launch(spec, tuple(arguments), (global_size,), (local,))
 
 
+def _network(work: Work, traits: Traits) -> Launch:
+    lanes = _lanes(work.keys)
+    limit = max(16, 1 << (work.size - 1).bit_length())
+    spec = Network(*work.common, lanes, max(limit, 256))
+    span = round_up(max(ceil_div(1 << 13, work.size), ceil_div(work.rows, 16 * traits.compute_units)), lanes)
+    arguments = [*work.outs(), Buffer(work.x), Offset(work.x), *work.values(work.rows, span)]
+    arguments.append(Value(work.size, "int32"))
+    return Launch(spec, tuple(arguments), (ceil_div(work.rows, span),), (1,))
+
+
 def _rows(work: Work, scratch: Scratch, traits: Traits) -> Launch:
-    width, shifts = work.keys.shifts(ROW_DIGIT)
+    width, shifts = work.keys.shifts(ROW_DIGIT if work.size < SHORT_ROW else DIGIT)
     spec = Rows(*work.common, width, shifts, work.encoded)
     span = ceil_div(work.rows, 4 * traits.compute_units)
     items = ceil_div(work.rows, span)
@@ -341,18 +370,27 @@ def _draw(rng: Any, layout: Layout) -> Any:
     return rng.standard_normal(layout.shape).astype(layout.dtype)
 
 
+def _samples(traits: Traits, size: tuple[int, ...]) -> list[Sample]:
+    """A sort of floats of each width."""
+    names = ("float32", "float64") if traits.fp64 else ("float32",)
+    layouts = [Layout.of(np.dtype(name), size) for name in names]
+    params = {"axis": len(size) - 1, "descending": False}
+    return [Sample(f"{8 * x.dtype.itemsize} bits", sort, (x,), np.sort, params, 0.0, _draw) for x in layouts]
+
+
+tunable(
+    Tunable(
+        "sort network",
+        "elements up to which rows are sorted by a network of exchanges, on a CPU",
+        lambda traits, problem: (NETWORK, NETWORK // 4, NETWORK // 16) if traits.kind == "cpu" else (0,),
+        lambda traits: _samples(traits, (1024, 1024)),
+    )
+)
 tunable(
     Tunable(
         "sort digit",
         "bits that one pass of a radix sort looks at",
         lambda traits, problem: (11, 8, 10, 6) if traits.kind == "cpu" else (GPU_DIGIT, 3, 2),
-        lambda traits: [
-            Sample(
-                f"{8 * np.dtype(name).itemsize} bits", sort, (Layout.of(np.dtype(name), (1 << 20,)),), np.sort,
-                {"axis": 0, "descending": False}, 0.0, _draw,
-            )
-            for name in ("float32", "float64")
-            if traits.fp64 or name == "float32"
-        ],
+        lambda traits: _samples(traits, (1 << 20,)),
     )
-)  # fmt: skip
+)
