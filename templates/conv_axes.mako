@@ -88,7 +88,7 @@ static void fill(local ${spec.real} *to, global const ${spec.b.storage} *x, cons
                             for (idx q = begin; q < end; q++)
                                 row[q] = ${spec.value("b", "from[q * step]")};
                     }
-                    for (idx q = max(begin, end); q < extent${last}; q++)
+                    for (idx q = begin < end ? end : begin; q < extent${last}; q++)
                         row[q] = 0;
                 }
     }

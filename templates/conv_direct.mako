@@ -30,16 +30,18 @@ kernel void kernel_main(
 % for a in spec.spatial:
                 const idx i${a} = start${a} + t${a} * dilation${a};
 % endfor
+                global const ${spec.a.storage} *w = w_channel + ${" + ".join(f"t{a} * w_step{a}" for a in spec.spatial)};
+                const ${spec.ctype} right = ${spec.value("a", "w[0]")};
+                ${spec.ctype} left = ${spec.zero};  // an infinity or a NaN of w meets the padding's zeros too
                 if (${" && ".join(f"i{a} >= 0 && i{a} < size{a}" for a in spec.spatial)}) {
                     global const ${spec.b.storage} *x = x_channel + ${" + ".join(f"i{a} * x_step{a}" for a in spec.spatial)};
-                    global const ${spec.a.storage} *w = w_channel + ${" + ".join(f"t{a} * w_step{a}" for a in spec.spatial)};
-                    const ${spec.ctype} left = ${spec.value("b", "x[0]")}, right = ${spec.value("a", "w[0]")};
-% if spec.planes == 2:
-                    sum += (${spec.ctype})(left.x * right.x - left.y * right.y, left.x * right.y + left.y * right.x);
-% else:
-                    sum += left * right;
-% endif
+                    left = ${spec.value("b", "x[0]")};
                 }
+% if spec.planes == 2:
+                sum += (${spec.ctype})(left.x * right.x - left.y * right.y, left.x * right.y + left.y * right.x);
+% else:
+                sum += left * right;
+% endif
             }
             x_channel += x_c;
             w_channel += w_c;

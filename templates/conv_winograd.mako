@@ -44,6 +44,25 @@
                         *(local vector *)(to + ${r} * line + ${v * lanes}) = c${r}_${v};
 % endfor
 </%def>\
+## How many blocks there are, and the tasks of this work-item.
+<%def name="blocks()">\
+const idx blocks_o = (outs + span_o - 1) / span_o;
+% for a in spec.axes:
+    const idx blocks${a} = (count${a} + block${a} - 1) / block${a};
+% endfor
+    const idx last_task = min(((idx)get_global_id(0) + 1) * span, tasks);
+</%def>\
+## The block of a task.
+<%def name="place()">\
+idx rest = task / blocks_o;
+        const idx first_o = (task - rest * blocks_o) * span_o, end_o = min(first_o + span_o, outs);
+        const idx g = rest % groups;
+        rest /= groups;
+% for a in reversed(spec.axes):
+        const idx start${a} = rest % blocks${a} * block${a}, live${a} = min(block${a}, count${a} - start${a});
+        rest /= blocks${a};
+% endfor
+</%def>\
 typedef ${real}${lanes} vector __attribute__((aligned(${spec.alignment})));
 typedef ${real}${min(lanes, 8)} part __attribute__((aligned(${spec.alignment})));
 typedef ${real}${2 * min(lanes, 8)} pair __attribute__((aligned(${spec.alignment})));
@@ -131,34 +150,22 @@ kernel __attribute__((reqd_work_group_size(1, 1, 1)))
 void kernel_main(
     ${axes.operands(spec)}
     global const ${spec.b.storage} *restrict x_data, const long x_offset,
-    global const ${spec.a.storage} *restrict w_data, const long w_offset, global const ${real} *restrict panels,
+    global const ${real} *restrict panels, global uchar *restrict spoilt,
     ${axes.scalars(spec)}
     local ${real} *restrict patch, local ${real} *restrict values, local ${real} *restrict products,
     local ${real} *restrict lines,
     const idx tasks, const idx span, const idx groups, const idx channels, const idx outs,
-    const idx span_o, const idx block_o, const idx block_c, const idx plane, const idx line, const idx x_c,
-    const idx w_o, const idx w_c, const idx w_step1, const idx w_step2
+    const idx span_o, const idx block_o, const idx block_c, const idx plane, const idx line, const idx x_c
     ${axes.parameters(spec)}
     ${axes.patch_parameters(spec)}
     , const idx results0, const idx results1, const idx results2
     ${axes.result_strides(spec)})
 {
-    const idx blocks_o = (outs + span_o - 1) / span_o, strips = (outs + ${spec.rows - 1}) / ${spec.rows};
+    const idx strips = (outs + ${spec.rows - 1}) / ${spec.rows};
     const idx length = (block2 + ${lanes - 1}) / ${lanes} * ${lanes * m};
-% for a in spec.axes:
-    const idx blocks${a} = (count${a} + block${a} - 1) / block${a};
-% endfor
-    const idx last_task = min(((idx)get_global_id(0) + 1) * span, tasks);
-    for (idx task = (idx)get_global_id(0) * span; task < last_task; task++) {
-        idx rest = task / blocks_o;
-        const idx first_o = (task - rest * blocks_o) * span_o, end_o = min(first_o + span_o, outs);
-        const idx g = rest % groups;
-        rest /= groups;
-% for a in reversed(spec.axes):
-        const idx start${a} = rest % blocks${a} * block${a}, live${a} = min(block${a}, count${a} - start${a});
-        rest /= blocks${a};
-% endfor
-        const idx tiles = live0 * live1 * live2;
+    ${blocks()}    for (idx task = (idx)get_global_id(0) * span; task < last_task; task++) {
+        ${place()}        const idx tiles = live0 * live1 * live2, end2 = live2 > ${lanes} ? live2 - ${lanes} : 0;
+        bool finite = true;
         for (idx start_o = first_o; start_o < end_o; start_o += block_o) {
             const idx count_o = min(block_o, end_o - start_o);
             for (idx c = 0; c < channels; c += block_c) {
@@ -172,8 +179,10 @@ void kernel_main(
                     local ${real} *v = values + k * line;
                     for (idx q0 = 0; q0 < live0; q0++)
                         for (idx q1 = 0; q1 < live1; q1++, v += live2)
-                            for (idx q2 = 0; q2 < live2; q2 += ${lanes})
+                            for (idx t = 0; t < live2; t += ${lanes}) {
+                                const idx q2 = t > end2 ? end2 : t;  // the last vector ends where the row does
                                 transform_tiles(v + q2, block_c * line, patch + ${axes.flat(["q0", "q1", "q2"])}, ${axes.volume(spec)}, extent2);
+                            }
                 }
                 for (int e = 0; e < ${squares}; e++)
                     for (idx j = 0; j < tiles; j += ${spec.columns})
@@ -188,13 +197,14 @@ ${product(vectors)}\
 % endfor
                         }
             }
-            bool finite = true;
             for (idx o = 0; o < count_o; o++) {
                 local const ${real} *p = products + o * line;
                 for (idx q0 = 0; q0 < live0; q0++)
                     for (idx q1 = 0; q1 < live1; q1++, p += live2) {
-                        for (idx q2 = 0; q2 < live2; q2 += ${lanes})
+                        for (idx t = 0; t < live2; t += ${lanes}) {
+                            const idx q2 = t > end2 ? end2 : t;
                             transform_back(lines + ${m} * q2, length, p + q2, block_o * line);
+                        }
                         const idx row = (start1 + q1) * ${m}, column = start2 * ${m};
                         const idx live = min(live2 * ${m}, results2 - column);
                         for (int a = 0; a < min((idx)${m}, results1 - row); a++) {
@@ -214,28 +224,51 @@ ${product(vectors)}\
                         }
                     }
             }
-            if (finite)
-                continue;
-            for (idx o = start_o; o < start_o + count_o; o++)
-                for (idx q0 = start0; q0 < start0 + live0; q0++)
-                    for (idx q1 = start1 * ${m}; q1 < min((start1 + live1) * ${m}, results1); q1++) {
-% for x in spec.operands:
-                        ${x.qualifier}${"restrict " if x.written else ""}${x.name} = ${axes.result_at(spec, x, "(g * outs + o)", ["q0", "q1", "0"])};
-% endfor
-                        for (idx l = start2 * ${m}; l < min((start2 + live2) * ${m}, results2); l++) {
-                            ${real} sum = 0;
-                            for (idx c = 0; c < channels; c++)
-                                for (idx t1 = max(before1 - q1, (idx)0); t1 < min((idx)3, size1 + before1 - q1); t1++)
-                                    for (idx t2 = max(before2 - l, (idx)0); t2 < min((idx)3, size2 + before2 - l); t2++) {
-                                        global const ${spec.b.storage} *x = x_data + x_offset + (g * channels + c) * x_c + q0 * x_step0 + (q1 + t1 - before1) * x_step1 + (l + t2 - before2) * x_step2;
-                                        global const ${spec.a.storage} *w = w_data + w_offset + (g * outs + o) * w_o + c * w_c + t1 * w_step1 + t2 * w_step2;
-                                        sum += ${spec.value("b", "x[0]")} * ${spec.value("a", "w[0]")};
-                                    }
-% for text in spec.body:
-                            ${text}
-% endfor
-                        }
-                    }
         }
+        spoilt[task] = !finite;
+    }
+}
+
+// Makes every block that an infinity or a NaN has spoilt once more, by the definition.
+kernel __attribute__((reqd_work_group_size(1, 1, 1)))
+void kernel_exact(
+    ${axes.operands(spec)}
+    global const ${spec.b.storage} *restrict x_data, const long x_offset,
+    global const ${spec.a.storage} *restrict w_data, const long w_offset,
+    global const uchar *restrict spoilt,
+    ${axes.scalars(spec)}
+    const idx tasks, const idx span, const idx groups, const idx channels, const idx outs, const idx span_o,
+    const idx x_c, const idx w_o, const idx w_c, const idx w_step1, const idx w_step2
+    ${axes.parameters(spec)}
+${"".join(f", const idx block{a}" for a in spec.axes)}, const idx results0, const idx results1, const idx results2
+    ${axes.result_strides(spec)})
+{
+    ${blocks()}
+    for (idx task = (idx)get_global_id(0) * span; task < last_task; task++) {
+        if (!spoilt[task])
+            continue;
+        ${place()}
+        for (idx o = first_o; o < end_o; o++)
+            for (idx q0 = start0; q0 < start0 + live0; q0++)
+                for (idx q1 = start1 * ${m}; q1 < min((start1 + live1) * ${m}, results1); q1++) {
+% for x in spec.operands:
+                    ${x.qualifier}${"restrict " if x.written else ""}${x.name} = ${axes.result_at(spec, x, "(g * outs + o)", ["q0", "q1", "0"])};
+% endfor
+                    for (idx l = start2 * ${m}; l < min((start2 + live2) * ${m}, results2); l++) {
+                        ${real} sum = 0;
+                        for (idx c = 0; c < channels; c++)
+                            for (idx t1 = 0; t1 < 3; t1++)
+                                for (idx t2 = 0; t2 < 3; t2++) {
+                                    const idx i1 = q1 + t1 - before1, i2 = l + t2 - before2;
+                                    const bool inside = i1 >= 0 && i1 < size1 && i2 >= 0 && i2 < size2;
+                                    global const ${spec.b.storage} *x = x_data + x_offset + (g * channels + c) * x_c + q0 * x_step0 + (inside ? i1 * x_step1 + i2 * x_step2 : 0);
+                                    global const ${spec.a.storage} *w = w_data + w_offset + (g * outs + o) * w_o + c * w_c + t1 * w_step1 + t2 * w_step2;
+                                    sum += (inside ? ${spec.value("b", "x[0]")} : 0) * ${spec.value("a", "w[0]")};
+                                }
+% for text in spec.body:
+                        ${text}
+% endfor
+                    }
+                }
     }
 }

@@ -138,20 +138,26 @@ def plan(problem: Problem, m: int = 2) -> Plan | None:
     )  # fmt: skip
     tasks = blocks * problem.groups * ceil_div(problem.outs, span_o)
     span = ceil_div(tasks, 1 << 16)
-    numbers = [tasks, span, problem.groups, problem.channels, problem.outs, span_o, block_o, block_c]
-    numbers += [found.plane, line, problem.x_channel, *problem.w_strides, *tiled.parameters]
+    results = [a.window.count for a in problem.axes]
+    shared = [tasks, span, problem.groups, problem.channels, problem.outs, span_o]
+    numbers = [*shared, block_o, block_c, found.plane, line, problem.x_channel, *tiled.parameters]
     numbers += [n for k in range(3) for n in (found.block[k], found.phases[k], found.extents[k])]
-    numbers += [a.window.count for a in problem.axes]
-    arguments = (
-        *problem.buffers(), Buffer(problem.scratch), *problem.scalars,
+    main = (
+        *problem.buffers(w=False), Buffer(problem.scratch), Buffer(problem.scratch + 1), *problem.scalars,
         Local((found.plane + 2 * width) * sums.itemsize),
         Local((squares * block_c * line + width) * sums.itemsize),
         Local((squares * block_o * line + width) * sums.itemsize),
         Local(m * m * round_up(found.block[2], width) * sums.itemsize),
+        *problem.values([*numbers, *results, *problem.result_strides]),
+    )  # fmt: skip
+    numbers = [*shared, problem.x_channel, *problem.w_strides, *tiled.parameters, *found.block, *results]
+    exact = (
+        *problem.buffers(), Buffer(problem.scratch + 1), *problem.scalars,
         *problem.values([*numbers, *problem.result_strides]),
     )  # fmt: skip
-    launch = Launch(spec, arguments, (ceil_div(tasks, span),), (1,))
-    return Plan((problem.layouts[0],), (pack, launch), (panels * rows * problem.channels * squares * sums.itemsize,))
+    items = (ceil_div(tasks, span),)
+    launches = (pack, Launch(spec, main, items, (1,)), Launch(spec, exact, items, (1,), "kernel_exact"))
+    return Plan((problem.layouts[0],), launches, (panels * rows * problem.channels * squares * sums.itemsize, tasks))
 
 
 def _tiles(axis: Axis, m: int) -> Axis:
@@ -172,9 +178,10 @@ def _cut(tiled: Problem, spec: Winograd, room: int, hands: int) -> tuple[Patch, 
         limit //= 2
         if patch is None:
             continue
-        even = all(a.window.count % b == 0 for a, b in zip(tiled.axes, patch.block, strict=True))
-        whole = even and patch.block[2] % spec.width == 0  # no vector reaches over the end of its line
-        line = round_up(prod(patch.block), spec.width) + (0 if whole else spec.width)
+        last = tiled.axes[2].window.count % patch.block[2] or patch.block[2]
+        over = spec.width if last < spec.width else 0  # what a vector reaches over the end of a row
+        line = round_up(prod(patch.block), spec.width) + over
+        line += 16 * (line % 32 == 0)  # an even number of cache lines would meet in few sets of the cache
         left = room - patch.plane - 8 * spec.width - spec.m**2 * round_up(patch.block[2], spec.width)
         each = spec.side**2 * line  # elements that one channel takes
         strip = max(1, STRIP_BYTES // spec.dtype.itemsize // (each * spec.rows)) * spec.rows

@@ -1,26 +1,32 @@
 """Lowering of a convolution: which kernel serves it best.
 
-A kernel of one element is a matrix product. On a CPU 3 by 3 kernels go to `conv_winograd`, the rest to `conv_patches`;
-on a GPU to `conv_gpu`. What these leave, complex dtypes above all, goes to `conv_direct`.
+A kernel of one element is a matrix product. On a CPU 3 by 3 kernels go to `conv_winograd` where channels are many,
+the rest to `conv_patches`; on a GPU to `conv_gpu`. What these leave, complex dtypes above all, goes to `conv_direct`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
 
 from clarray.core import dtypes
 from clarray.core.aval import Aval
-from clarray.core.convolution import Convolution, Window
+from clarray.core.convolution import Convolution, Window, convolution
 from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Builder, Expr
-from clarray.core.layout import Layout, broadcast_strides
+from clarray.core.layout import Layout, broadcast_strides, reshaped_strides
 from clarray.core.traits import Traits
 
-from . import conv_direct, conv_gpu, conv_patches, conv_winograd
+from . import conv_direct, conv_gpu, conv_patches, conv_winograd, linear
 from .conv_problem import Axis, Problem
 from .gemm import same_bits, sums_dtype
 from .lowering import Call, rule
 from .plan import Plan
+from .tuning import Sample, Tunable, tunable
 
 METHODS: dict[str, Callable[..., Plan | None]] = {
     "direct": conv_direct.plan,
@@ -58,6 +64,9 @@ def lower(
     """
     if out.size == 0:
         return Plan((out,), ())
+    product = _product(x, w, out, windows, groups, dtype, traits, epilogue, extras)
+    if product is not None:
+        return product
     problem = _problem(x, w, out, windows, groups, dtype, traits, epilogue, extras)
     method, *numbers = traits.choice("conv", problem.described, ("",))
     found = METHODS[method](problem, *numbers) if method else None
@@ -65,6 +74,36 @@ def lower(
         found = found or METHODS[name](problem)
     assert found is not None  # the direct kernel serves every problem
     return found
+
+
+def _product(
+    x: Layout, w: Layout, out: Layout, windows: Sequence[Window], groups: int, dtype: NumpyDType, traits: Traits,
+    epilogue: Expr | None, extras: Sequence[Layout],
+) -> Plan | None:  # fmt: skip
+    """A kernel of one element is a matrix, multiplied with every image; None where strides cannot express that."""
+    if w.shape[1] == 0 or any((v.kernel, v.before, v.after) != (1, 0, 0) for v in windows):
+        return None
+    steps = [s * v.stride for s, v in zip(x.strides[2:], windows, strict=True)]
+    seen = Layout.of(x.dtype, (*x.shape[:2], *out.shape[2:]), (*x.strides[:2], *steps))
+    stretched = [Layout.of(e.dtype, out.shape, broadcast_strides(e.shape, e.strides, out.shape)) for e in extras]
+    matrices = [_matrices(v, groups) for v in (out, seen, *stretched)]
+    o, c = w.shape[0] // groups, w.shape[1]
+    a = Layout.of(w.dtype, (groups, o, c), (w.strides[0] * o, *w.strides[:2]))
+    result, b, *loads = matrices
+    if result is None or b is None or None in loads:
+        return None
+    plan = linear.lower(a, b, result, dtype, traits, epilogue, loads)  # type: ignore[arg-type]
+    return replace(plan, outputs=(out,)).renumbered({1: 2, 2: 1})
+
+
+def _matrices(x: Layout, groups: int) -> Layout | None:
+    """A batch of images as (batch, groups, channels of a group, positions)."""
+    channels = x.shape[1] // groups
+    positions = reshaped_strides(x.shape[2:], x.strides[2:], (prod(x.shape[2:]),))
+    if positions is None:
+        return None
+    shape = (x.shape[0], groups, channels, prod(x.shape[2:]))
+    return Layout.of(x.dtype, shape, (x.strides[0], x.strides[1] * channels, x.strides[1], *positions))
 
 
 def preferred(problem: Problem) -> tuple[str, ...]:
@@ -105,3 +144,42 @@ def _problem(
         x.elements[1], w.elements[0], w.elements[1], tuple(s[1] for s in results),
         3 + len(extras), row, sums, body, traits,
     )  # fmt: skip
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[tuple[str | int, ...]]:
+    """A method and its numbers: the side of Winograd's results; rows and vectors of the register tile; of the tile."""
+    if traits.kind != "cpu":
+        return [("tiled",), ("tiled", 4), ("tiled", 2), ("tiled", 1), ("direct",)]
+    if "depthwise" in problem:
+        return [("patches",), ("patches", 1, 4), ("patches", 1, 6), ("direct",)]
+    tiles: list[tuple[str | int, ...]] = [("patches",), ("patches", 4, 3), ("patches", 8, 1)]
+    return [("winograd",), ("winograd", 4), *tiles] if problem.endswith(" 3x3") else tiles
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    return [
+        _sample("float32 3x3", (8, 64, 28, 28), (64, 64, 3, 3)),
+        _sample("float32 3x3 stride 2", (8, 64, 28, 28), (64, 64, 3, 3), stride=2),
+        _sample("float32 3x3 depthwise", (8, 64, 56, 56), (64, 1, 3, 3), groups=64),
+        _sample("float32 5x5", (8, 32, 28, 28), (64, 32, 5, 5)),
+        _sample("float32 7x7 stride 2", (4, 3, 112, 112), (64, 3, 7, 7), stride=2),
+    ]
+
+
+def _sample(problem: str, x: tuple[int, ...], w: tuple[int, ...], stride: int = 1, groups: int = 1) -> Sample:
+    """A problem without padding."""
+    params = {"stride": (stride, stride), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": groups}
+
+    def reference(x: Any, w: Any) -> Any:
+        seen = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), w.shape[2:], axis=(2, 3))
+        seen = seen[:, :, ::stride, ::stride]
+        seen = seen.reshape(len(x), groups, w.shape[1], *seen.shape[2:])
+        kernels = w.astype(np.float64).reshape(groups, -1, *w.shape[1:])
+        found = np.einsum("ngcijkl,gockl->ngoij", seen, kernels, optimize=True)
+        return found.reshape(len(x), len(w), *found.shape[3:])
+
+    layouts = Layout.of(np.dtype(np.float32), x), Layout.of(np.dtype(np.float32), w)
+    return Sample(problem, convolution, layouts, reference, params)
+
+
+tunable(Tunable("conv", "the method of a convolution, and the numbers of its kernel", _candidates, _samples))

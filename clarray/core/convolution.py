@@ -68,6 +68,7 @@ class Convolution(Op):
     name = "convolution"
     doc = "the cross-correlation of a batch of arrays of channels with a kernel for each out channel"
     in_place = ()
+    takes_epilogue = True
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         if len(avals) != 2:

@@ -167,6 +167,7 @@ SIZES = [
     ((2, 70, 20, 24), (33, 70, 5, 2), {"stride": 2}),
     ((3, 3, 50, 47), (20, 3, 7, 7), {"stride": 2, "padding": 3}),
     ((2, 130, 6, 7), (65, 130, 1, 1), {}),
+    ((3, 12, 9, 8), (10, 6, 1, 1), {"stride": 2, "groups": 2}),
     ((2, 40, 12, 14), (40, 1, 3, 3), {"groups": 40, "padding": 1}),
     ((1, 2, 3, 1500), (3, 2, 2, 9), {"dilation": (1, 5)}),
 ]
@@ -273,5 +274,14 @@ def test_host_operands_and_in_a_graph(ctx, rng):
     want = nn.conv2d(to_array(x), to_array(w), padding=1).numpy()
     np.testing.assert_array_equal(nn.conv2d(x, to_array(w), padding=1).numpy(), want)
     a, b = ca.tensor.tensor4("a", dtype="float32"), ca.tensor.tensor4("b", dtype="float32")
-    run = ca.function([a, b], ca.maximum(nn.conv2d(a, b, padding=1) - 0.5, 0))
-    np.testing.assert_allclose(np.asarray(run(x, w)), np.maximum(want - np.float32(0.5), 0), rtol=1e-5, atol=1e-5)
+    bias = ca.tensor.vector("bias", dtype="float32")
+    added = draw(rng, 4)
+    for kernel, padding in ((w, 1), (w[..., :1, :1], 0)):  # the second is a matrix product
+        want = reference(x, kernel, (1, 1), ((padding,) * 2,) * 2, (1, 1), 1, np.float64)[0]
+        run = ca.function([a, b, bias], ca.maximum(nn.conv2d(a, b, padding=padding) + bias[:, None, None], 0))
+        got = np.asarray(run(x, kernel, added))
+        np.testing.assert_allclose(got, np.maximum(want + added[:, None, None], 0), rtol=1e-4, atol=1e-4)
+    x, w, added = draw(rng, (2, 20, 9, 9)), draw(rng, (17, 20, 3, 3)), draw(rng, 17)
+    run = ca.function([a, b, bias], ca.exp(nn.conv2d(a, b) / 100) * bias[:, None, None])
+    want = np.exp(reference(x, w, (1, 1), ((0, 0),) * 2, (1, 1), 1, np.float64)[0] / 100) * added[:, None, None]
+    np.testing.assert_allclose(np.asarray(run(x, w, added)), want, rtol=1e-4, atol=1e-4)
