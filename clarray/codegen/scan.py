@@ -12,106 +12,31 @@ added to what went before, an element's error is that of few additions.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import prod
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from clarray.core import dtypes, expr
+from clarray.core import dtypes
 from clarray.core.aval import normalize_axis
-from clarray.core.cumulative import Cumulative
-from clarray.core.expr import Builder, Expr
-from clarray.core.layout import Layout, Strides, memory_order, merge, permute
+from clarray.core.cumulative import Cumulative, cumulative_sum
+from clarray.core.expr import Builder
+from clarray.core.layout import Layout, memory_order, merge, permute
 from clarray.core.op import Reduction
 from clarray.core.traits import Traits
 
+from . import scan_lookback
 from .lowering import Call, rule
 from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wide, round_up
-from .reduction import fill, replace_words
+from .scan_spec import Rows, Scan
+from .tuning import Sample, Tunable, tunable
 
 BLOCK = 64  # rows a CPU's work-item scans side by side
 CHAINS = 4  # sums that run at once through a stretch
-STRETCH = 2048  # elements of it
 SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
 SHORT = 64  # elements of a part on a GPU
 ITEMS_PER_UNIT = 1024  # work-items a GPU wants
-
-
-@dataclass(frozen=True)
-class Scan:
-    """The Spec of `scan.mako`. Where it `stores` it writes every element, else the total of each part."""
-
-    template: ClassVar[str] = "scan"
-
-    reduction: Reduction
-    expr: Expr  # the element, in the accumulator's dtype
-    source: dtypes.DType  # as x lies in memory
-    out: dtypes.DType
-    accumulator: dtypes.DType
-    rank: int  # of the rows
-    lanes: int
-    stores: bool
-    carried: bool
-    registers: bool  # x and the result lie in memory as they are in registers
-    wide: bool
-    chains: int  # quarters of a stretch, where a work-item has one row; 0: element after element
-    x_near: bool  # elements of a row are neighbours in memory
-    out_near: bool
-
-    @property
-    def fp64(self) -> bool:
-        return self.expr.fp64 or self.out.is_double or self.accumulator.is_double
-
-    @property
-    def stretch(self) -> int:
-        """Elements that a work-item takes between two additions to what went before."""
-        return STRETCH
-
-    @property
-    def identity(self) -> str:
-        """C text of the value of no elements."""
-        return fill(self.reduction.identity[self.accumulator.kind][0], self.accumulator, self.out)
-
-    def loaded(self, x: str) -> tuple[tuple[str, ...], str]:
-        """Statements, and the C text of the value that they make of the element `x`."""
-        lines, (name,) = self.expr.body({0: x})
-        return lines, name
-
-    def joined(self, a: str, b: str) -> str:
-        """C text of two accumulators, or one and an element, joined."""
-        code = fill(self.reduction.combine[self.accumulator.kind][0], self.accumulator, self.out)
-        return replace_words(code, {"a0": a, "b0": b})
-
-    def stored(self, a: str) -> str:
-        """C text of what is written of an accumulator."""
-        text = expr.cast(a, self.accumulator, self.out)
-        return text if self.registers else expr.stored(text, self.out)
-
-    def x_at(self, t: str) -> str:
-        """C text of the row's element at `t`."""
-        return f"row[{t}]" if self.x_near else f"row[({t}) * x_step]"
-
-    def out_at(self, t: str) -> str:
-        """C text of the result's element at `t`."""
-        return f"o[{t}]" if self.out_near else f"o[({t}) * o_step]"
-
-    @property
-    def storage(self) -> tuple[str, str]:
-        """C types of x and of the result in memory."""
-        return self.source.storage, self.out.ctype if self.registers else self.out.storage
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Merged extents of the rows, and the strides of result and operand along them and along the axis."""
-
-    sizes: tuple[int, ...]
-    out_steps: Strides
-    x_steps: Strides
-    size: int
-    out_step: int
-    x_step: int
 
 
 @rule(Cumulative)
@@ -149,8 +74,7 @@ def _chains(reduction: Reduction, accumulator: np.dtype[Any], traits: Traits, ne
         return 0
     if reduction.name == "prod" and accumulator.kind in "fc":
         return 1
-    problem = f"{accumulator.name} chains"
-    return int(traits.choice("scan_chains", problem, CHAINS))
+    return int(traits.choice("scan_chains", accumulator.name, CHAINS))
 
 
 def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], traits: Traits) -> list[Launch]:
@@ -158,6 +82,8 @@ def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], trai
     parts = _parts(spec, rows, traits)
     if parts == 1:
         return [_launch(spec, rows, [out, x], 1, traits)]
+    if scan_lookback.suits(spec, rows, traits):
+        return scan_lookback.launches(spec, rows, out, x, scratch, traits)
     count = prod(rows.sizes)
     row = spec.accumulator
     totals = 2 + len(scratch)
@@ -215,3 +141,17 @@ def _launch(spec: Scan, rows: Rows, numbers: Sequence[int], parts: int, traits: 
     arguments += [Value(s, index) for s in reversed(rows.x_steps)]
     arguments += [Value(rows.out_step, index), Value(rows.x_step, index)]
     return Launch(spec, tuple(arguments), global_size, local_size)
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[Any]:
+    return (CHAINS, 2, 8)
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    if traits.kind != "cpu":
+        return []
+    layout = Layout.of(np.dtype("float32"), (1 << 23,))
+    return [Sample("float32", cumulative_sum, (layout,), lambda x: np.cumsum(x, 0, np.float64), {"axis": 0})]
+
+
+tunable(Tunable("scan_chains", "sums that run at once through a stretch of a row", _candidates, _samples))

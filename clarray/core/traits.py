@@ -59,6 +59,9 @@ class Traits:
     tensor_cores: bool = False
     """`lib/tensor.mako`'s instructions multiply matrices of halves."""
 
+    forward_progress: bool = False
+    """A group that runs goes on running while others wait for it: kernels may look at what other groups found."""
+
     command_buffer: bool = False
     """cl_khr_command_buffer is there: launches recorded once, replayed many times."""
 

@@ -80,6 +80,7 @@ def probe(
         address_bits=cl_device.address_bits,
         int64_atomics="ATOMICS" in found,
         subgroups="SUBGROUPS" in found,
+        forward_progress=vendor_of(platform, cl_device.vendor) == "nvidia",
         tensor_cores="inline_ptx" in quirks and tensor_cores.multiply(cl_context, queue),
         command_buffer="cl_khr_command_buffer" in cl_device.extensions.split(),
         correctly_rounded_divide_sqrt=bool(float_bits & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT),

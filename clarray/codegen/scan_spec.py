@@ -1,0 +1,91 @@
+"""What the kernels of a scan are told: the Spec of one launch, and how the rows of a call lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from clarray.core import dtypes, expr
+from clarray.core.expr import Expr
+from clarray.core.layout import Strides
+from clarray.core.op import Reduction
+
+from .reduction import fill, replace_words
+
+STRETCH = 2048  # elements that several sums run through at once
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The Spec of `scan.mako`. Where it `stores` it writes every element, else the total of each part."""
+
+    template: ClassVar[str] = "scan"
+
+    reduction: Reduction
+    expr: Expr  # the element, in the accumulator's dtype
+    source: dtypes.DType  # as x lies in memory
+    out: dtypes.DType
+    accumulator: dtypes.DType
+    rank: int  # of the rows
+    lanes: int
+    stores: bool
+    carried: bool
+    registers: bool  # x and the result lie in memory as they are in registers
+    wide: bool
+    chains: int  # quarters of a stretch, where a work-item has one row; 0: element after element
+    x_near: bool  # elements of a row are neighbours in memory
+    out_near: bool
+
+    @property
+    def fp64(self) -> bool:
+        return self.expr.fp64 or self.out.is_double or self.accumulator.is_double
+
+    @property
+    def stretch(self) -> int:
+        """Elements that a work-item takes between two additions to what went before."""
+        return STRETCH
+
+    @property
+    def identity(self) -> str:
+        """C text of the value of no elements."""
+        return fill(self.reduction.identity[self.accumulator.kind][0], self.accumulator, self.out)
+
+    def loaded(self, x: str) -> tuple[tuple[str, ...], str]:
+        """Statements, and the C text of the value that they make of the element `x`."""
+        lines, (name,) = self.expr.body({0: x})
+        return lines, name
+
+    def joined(self, a: str, b: str) -> str:
+        """C text of two accumulators, or one and an element, joined."""
+        code = fill(self.reduction.combine[self.accumulator.kind][0], self.accumulator, self.out)
+        return replace_words(code, {"a0": a, "b0": b})
+
+    def stored(self, a: str) -> str:
+        """C text of what is written of an accumulator."""
+        text = expr.cast(a, self.accumulator, self.out)
+        return text if self.registers else expr.stored(text, self.out)
+
+    def x_at(self, t: str) -> str:
+        """C text of the row's element at `t`."""
+        return f"row[{t}]" if self.x_near else f"row[({t}) * x_step]"
+
+    def out_at(self, t: str) -> str:
+        """C text of the result's element at `t`."""
+        return f"o[{t}]" if self.out_near else f"o[({t}) * o_step]"
+
+    @property
+    def storage(self) -> tuple[str, str]:
+        """C types of x and of the result in memory."""
+        return self.source.storage, self.out.ctype if self.registers else self.out.storage
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Merged extents of the rows, and the strides of result and operand along them and along the axis."""
+
+    sizes: tuple[int, ...]
+    out_steps: Strides
+    x_steps: Strides
+    size: int
+    out_step: int
+    x_step: int
