@@ -85,8 +85,8 @@ __all__ = [
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
     "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
-    "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot", "vdot",
-    "vecdot",
+    "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot",
+    "vdot", "vecdot",
 ]  # fmt: skip
 __all__ += _aliases.__all__
 __all__ += _creation.__all__

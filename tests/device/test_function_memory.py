@@ -1,4 +1,4 @@
-"""Memory of functions: blocks go back to the pool after their last use, and elementwise results take dying operands'."""
+"""Memory of functions: blocks go back to the pool after their last use; elementwise results take dying operands'."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_order(any_ctx):
     """A step that frees its operand comes at once; every step comes after those it depends on."""
     x = T.fmatrix("x")
     h = [T.exp(x)]
-    for k in range(5):
+    for _ in range(5):
         h.append(T.dot(h[-1], x))
     sums = [(a * a).sum() for a in h]
     f = ca.function([x], [h[-1], *sums])
