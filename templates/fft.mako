@@ -1,12 +1,40 @@
 <%page args="spec"/>\
 ## One step of a Fourier transform: blocks of neighbouring transforms of n points, each done in a tile of fast memory.
 ## Element i of column c of a block is element g = i * x_g + c * x_g0 + ... of the whole transform.
-<% outer, group = range(1, spec.rank), spec.group %>\
+<% outer, group, unit = range(1, spec.rank), spec.group, 1 %>\
 typedef ${spec.real.ctype} number;
 typedef ${spec.real.ctype}2 point;
 % if spec.lanes > 1:
 typedef ${spec.real.ctype}${spec.lanes} lane __attribute__((aligned(${spec.real.itemsize})));
 typedef ${spec.real.ctype}${2 * spec.lanes} lane_pair __attribute__((aligned(${spec.real.itemsize})));
+
+static void fft_put(${spec.tile} lane *to, const lane re, const lane im${", global const number *by" if spec.pre else ""})
+{
+% if spec.pre:
+    to[0] = re * by[0] - im * by[1];
+    to[1] = re * by[1] + im * by[0];
+% else:
+    to[0] = re;
+    to[1] = im;
+% endif
+}
+
+// ${spec.lanes} lanes transposed: each round interleaves the first half of them with the second.
+static void fft_transpose(lane *v)
+{
+<% half, rounds = spec.lanes // 2, spec.lanes.bit_length() - 1 %>\
+% for r in range(rounds):
+% for k in range(half):
+<% a, b = (f"v[{j}]" if r == 0 else f"t{r}_{j}" for j in (k, k + half)) %>\
+% for side in (0, 1):
+    const lane t${r + 1}_${2 * k + side} = (lane)(${", ".join(f"{a}.s{j:x}, {b}.s{j:x}" for j in range(side * half, (side + 1) * half))});
+% endfor
+% endfor
+% endfor
+% for k in range(spec.lanes):
+    v[${k}] = t${rounds}_${k};
+% endfor
+}
 % else:
 typedef ${spec.real.ctype} lane;
 % endif
@@ -136,17 +164,46 @@ kernel void kernel_main(
         const idx o_from = j0 * o_g0${"".join(f" + q{a} * o_g{a}" for a in outer)};
 
 % if spec.lanes > 1:
+        int i = 0;
 % if spec.wide_load:
 <% unit = 2 if spec.load == "pairs" else 1 %>\
-        if (x_order == 1 && width == ${spec.lanes} && ${unit} * (x_from + ${spec.lanes - 1} * x_g0 + (n - 1) * x_g + 1) <= x_valid) {
-            for (int i = 0; i < n; i++) {
-                const lane_pair v = *(global const lane_pair *)(x + ${unit} * (x_from + i * x_g) * x_step);
-                a[2 * i] = v.even;
-                a[2 * i + 1] = sign * v.odd;
+        const idx most = ${f"min(x_valid / {unit}, points)" if spec.pre else f"x_valid / {unit}"};  // whole elements
+        if (width == ${spec.lanes}) {
+            // of so many elements all columns have theirs
+            const idx all = x_g0 ? (x_from + ${spec.lanes - 1} * x_g0 + (n - 1) * x_g < most ? n : 0) : (most - x_from + x_g - 1) / x_g;
+            const int ready = (int)max((idx)0, min((idx)n, all));
+            if (x_order == 1) {
+                for (; i < ready; i++) {
+                    const lane_pair v = *(global const lane_pair *)(x + ${unit} * (x_from + i * x_g) * x_step);
+                    fft_put(a + 2 * i, v.even, sign * v.odd${", before + 2 * (x_from + i * x_g)" if spec.pre else ""});
+                }
+            } else if (x_order == 3) {
+                for (; i + ${spec.lanes} <= ready; i += ${spec.lanes}) {
+                    lane re[${spec.lanes}], im[${spec.lanes}];
+% for c in range(spec.lanes):
+                    {
+                        const lane_pair v = *(global const lane_pair *)(x + ${c} * x_row0 + ${unit} * ((x_from + ${c} * x_g0) * x_step + i));
+                        re[${c}] = v.even;
+                        im[${c}] = sign * v.odd;
+                    }
+% endfor
+                    fft_transpose(re);
+                    fft_transpose(im);
+% for c in range(spec.lanes):
+                    fft_put(a + 2 * (i + ${c}), re[${c}], im[${c}]${f", before + 2 * (x_from + (i + {c}) * x_g)" if spec.pre else ""});
+% endfor
+                }
             }
-        } else
+        }
 % endif
-        for (int i = 0; i < n; i++) {
+        for (; i < n; i++) {
+% if spec.wide_load:
+            if (!x_g0 && x_from + i * x_g >= most${" + (x_valid & 1)" if unit == 2 else ""}) {
+                a[2 * i] = 0;
+                a[2 * i + 1] = 0;
+                continue;
+            }
+% endif
             ${spec.tile} number *to = (${spec.tile} number *)(a + 2 * i);
             __attribute__((opencl_unroll_hint(1)))  // else compilers take a second
             for (int c = 0; c < ${spec.lanes}; c++) {
@@ -159,7 +216,7 @@ kernel void kernel_main(
         }
 % else:
         for (int e = first; e < size; e += stride) {
-            const int c = x_order == 2 ? e / n : e & (columns - 1), i = x_order == 2 ? e - c * n : e >> shift;
+            const int c = x_order > 1 ? e / n : e & (columns - 1), i = x_order > 1 ? e - c * n : e >> shift;
             point v = (point)(0, 0);
             if (c < width)
                 v = fft_load(x + c * x_row0, x_from + c * x_g0 + i * x_g, x_step, x_valid, total, points, sign, table, before);
@@ -198,10 +255,41 @@ kernel void kernel_main(
         global const number *coarse = turns + 2 * block * n;
 % endif
 % if spec.lanes > 1:
+        i = 0;
 % if spec.wide_store:
-        const bool whole = o_order == 1 && width == ${spec.lanes} && o_from + ${spec.lanes - 1} * o_g0 + (n - 1) * o_g < o_valid;
+<% unit = 2 if spec.store == "pairs" else 1 %>\
+        int ready = 0;  // elements that all columns have
+        if (width == ${spec.lanes}) {
+            const idx all = o_g0 ? (${unit} * (o_from + ${spec.lanes - 1} * o_g0 + (n - 1) * o_g) < o_valid ? n : 0) : (o_valid / ${unit} - o_from + o_g - 1) / o_g;
+            ready = (int)max((idx)0, min((idx)n, all));
+        }
+% if not spec.turn:
+        if (o_order == 3) {
+            for (; i + ${spec.lanes} <= ready; i += ${spec.lanes}) {
+                lane re[${spec.lanes}], im[${spec.lanes}];
+% for c in range(spec.lanes):
+                {
+                    lane vr = a[2 * (i + ${c})], vi = a[2 * (i + ${c}) + 1];
+% if spec.post:
+                    const number tr = after[2 * (o_from + (i + ${c}) * o_g)], ti = after[2 * (o_from + (i + ${c}) * o_g) + 1];
+                    const lane turned = vr * tr - vi * ti;
+                    vi = vr * ti + vi * tr;
+                    vr = turned;
 % endif
-        for (int i = 0; i < n; i++) {
+                    re[${c}] = vr * scale;
+                    im[${c}] = vi * scale_imaginary;
+                }
+% endfor
+                fft_transpose(re);
+                fft_transpose(im);
+% for c in range(spec.lanes):
+                *(global lane_pair *)(o + ${c} * o_row0 + ${unit} * ((o_from + ${c} * o_g0) * o_step + i)) = (lane_pair)(${", ".join(f"re[{c}].s{j:x}, im[{c}].s{j:x}" for j in range(spec.lanes))});
+% endfor
+            }
+        }
+% endif
+% endif
+        for (; i < n; i++) {
             lane re = a[2 * i], im = a[2 * i + 1];
 % if spec.turn:
             const number cr = coarse[2 * i], ci = coarse[2 * i + 1];
@@ -212,10 +300,16 @@ kernel void kernel_main(
             re = turned;
 % endif
 % if spec.wide_store:
-            if (whole) {
+            if (i < ready && o_order == 1) {
+% if spec.post:
+                const number tr = after[2 * (o_from + i * o_g)], ti = after[2 * (o_from + i * o_g) + 1];
+                const lane turned = re * tr - im * ti;
+                im = re * ti + im * tr;
+                re = turned;
+% endif
                 re *= scale;
                 im *= scale_imaginary;
-                *(global lane_pair *)(o + ${2 if spec.store == "pairs" else 1} * (o_from + i * o_g) * o_step) = (lane_pair)(${", ".join(f"re.s{c:x}, im.s{c:x}" for c in range(spec.lanes))});
+                *(global lane_pair *)(o + ${unit} * (o_from + i * o_g) * o_step) = (lane_pair)(${", ".join(f"re.s{c:x}, im.s{c:x}" for c in range(spec.lanes))});
                 continue;
             }
 % endif
@@ -227,7 +321,7 @@ kernel void kernel_main(
         }
 % else:
         for (int e = first; e < size; e += stride) {
-            const int c = o_order == 2 ? e / n : e & (columns - 1), i = o_order == 2 ? e - c * n : e >> shift;
+            const int c = o_order > 1 ? e / n : e & (columns - 1), i = o_order > 1 ? e - c * n : e >> shift;
             point v = (point)(a[2 * ((i << shift) + c)], a[2 * ((i << shift) + c) + 1]);
 % if spec.turn:
             v = fft_times(v, fft_times((point)(coarse[2 * i], coarse[2 * i + 1]), (point)(fine[2 * ((i << shift) + c)], fine[2 * ((i << shift) + c) + 1])));

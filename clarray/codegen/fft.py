@@ -132,16 +132,16 @@ class End:
         return row + self.unit * g * self.step
 
     def is_plain(self, dtype: DType) -> bool:
-        """Whether elements are moved as they are, in a complex dtype."""
+        """Whether elements lie in memory as they are in registers."""
         own = {"complex": dtype.numpy, "pairs": dtypes.real(dtype.numpy)}
-        return self.dtype == own.get(self.kind) and self.table is None
+        return self.kind in own and self.dtype == own[self.kind]
 
     def order(self, row: int, g: int, further: int) -> int:
-        """1 where columns lie side by side in memory, 2 where a column's next element is nearer than the next column."""
-        beside = self.beside(row, g)
-        if beside == self.unit and (self.unit == 1 or self.step == 1):
-            return 1
-        return 2 if abs(self.unit * further * self.step) < abs(beside) else 0
+        """1 where columns lie side by side, 2 where a column's next element is nearer, 3 where it is beside."""
+        if (self.unit == 2 and self.step != 1) or (self.table is not None and g):
+            return 0
+        beside, after = abs(self.beside(row, g)), self.unit * further * self.step
+        return 1 if self.beside(row, g) == self.unit else 3 if after == self.unit else 2 if abs(after) < beside else 0
 
 
 @rule(Fourier)

@@ -6,7 +6,7 @@ Tables are computed on the host in double precision, from angles within the firs
 from __future__ import annotations
 
 from functools import cache
-from math import isqrt, prod
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -141,9 +141,3 @@ def chirp_spectrum(n: int, length: int, dtype: str) -> Array:
 def _chirp(n: int) -> Array:
     j = np.arange(n, dtype=object) if n > 1 << 31 else np.arange(n)
     return roots((j * j % (2 * n)).astype(np.int64), 2 * n)
-
-
-def operations(n: int) -> int:
-    """About how many arithmetic operations a transform of n points takes, for the choice between ways."""
-    found = radices(n)
-    return 0 if found is None else n * sum(found) if found else prod((n,))
