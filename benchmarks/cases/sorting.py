@@ -57,7 +57,9 @@ def topk(bench: Bench):
     if torch := bench.peer("torch"):
         t = torch.from_numpy(x)
         found["torch"] = lambda: torch.topk(t, FEW)
-    if lax := bench.peer("jax.lax"):
-        j = bench.peer("jax.numpy").asarray(x)
+    if jnp := bench.peer("jax.numpy"):
+        from jax import lax
+
+        j = jnp.asarray(x)
         found["JAX"] = lambda: lax.top_k(j, FEW)[0].block_until_ready()
     return found
