@@ -110,10 +110,10 @@ def _candidates(traits: Traits, problem: str) -> list[tuple[int, ...]]:
 
 def _samples(traits: Traits) -> Iterator[Sample]:
     for name in ("float32", "float64", "complex64"):
-        for side in (128, 1024) if name == "float32" else (512,):
+        for side, depth in ((128, 640), (1024, 1024)) if name == "float32" else ((512, 512),):
             if traits.kind == "cpu" and (traits.fp64 or name != "float64"):
-                x = Layout.of(np.dtype(name), (side, side))
-                yield Sample(problem_class(np.dtype(name), side**3), matmul, (x, x), np.matmul)
+                a, b = Layout.of(np.dtype(name), (side, depth)), Layout.of(np.dtype(name), (depth, side))
+                yield Sample(problem_class(np.dtype(name), side * depth * side), matmul, (a, b), np.matmul)
 
 
 tunable(

@@ -187,7 +187,7 @@ def _lanes(keys: Keys) -> int:
 
 def _network_limit(keys: Keys, traits: Traits) -> int:
     """Elements of a row up to which a network is faster than a radix sort."""
-    default: int = NETWORK // 4 if keys.bits == 64 else NETWORK
+    default: int = NETWORK
     return int(traits.choice("sort network", f"{keys.bits} bits", default))
 
 
