@@ -5,6 +5,7 @@
     fields = list(enumerate(spec.ctypes))
     acc = lambda level, lane: [f"acc{level}_{k}[{lane}]" for k, _ in fields]
     side_by_side = spec.along == "kept"
+    count = "width" if side_by_side and lanes > 1 else lanes
 %>\
 <%def name="join(a, b)">\
 % for line in spec.combine(a, b):
@@ -33,11 +34,11 @@ const ${ctype} e${k} = ${text}; \
 ${step(acc(0, lane), [f"e{k}" for k, _ in fields])}}
 </%def>\
 <%def name="fold_levels()">\
-for (int l = 0; l < ${lanes}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
+for (int l = 0; l < ${count}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
 % for level in range(1, spec.levels - 1):
             if (++folds${level} == fold) {
                 folds${level} = 0;
-                for (int l = 0; l < ${lanes}; l++) { ${join(acc(level + 1, "l"), acc(level, "l"))} ${clear(level, "l")} }
+                for (int l = 0; l < ${count}; l++) { ${join(acc(level + 1, "l"), acc(level, "l"))} ${clear(level, "l")} }
 % endfor
             ${"}" * (spec.levels - 2)}
 </%def>\
@@ -83,9 +84,11 @@ kernel void kernel_main(
     if (part < parts && item < items) {
 % endif
         idx outer = item / blocks;
-        const idx j0 = (item - outer * blocks) * ${lanes if side_by_side else 1};
-% if side_by_side:
-        const int width = (int)min((idx)${lanes}, k0 - j0);
+% if side_by_side and lanes > 1:
+        const idx block = (k0 + blocks - 1) / blocks, j0 = (item - outer * blocks) * block;
+        const int width = (int)min(block, k0 - j0);
+% else:
+        const idx j0 = item - outer * blocks;
 % endif
 % if spec.stage == "first":
         const idx flat = outer * k0 + j0;
@@ -104,7 +107,7 @@ kernel void kernel_main(
 % for k, ctype in fields:
         ${ctype} acc${level}_${k}[${lanes}];
 % endfor
-        for (int l = 0; l < ${lanes}; l++) { ${clear(level, "l")} }
+        for (int l = 0; l < ${count}; l++) { ${clear(level, "l")} }
 % endfor
 % if spec.cascade:
         int ${", ".join(f"folds{level} = 0" for level in range(1, spec.levels - 1))};
@@ -156,10 +159,7 @@ kernel void kernel_main(
 % for x in spec.inputs:
                     ${x.qualifier}restrict ${x.name} = ${x.name}_run + i * ${x.name}_step0;
 % endfor
-                    if (width == ${lanes})
-                        for (int l = 0; l < ${lanes}; l++) ${take("l", "l")}
-                    else
-                        for (int l = 0; l < width; l++) ${take("l", "l")}
+                    for (int l = 0; l < width; l++) ${take("l", "l")}
                 }
 % if spec.cascade:
             ${fold_levels()}
@@ -196,7 +196,7 @@ kernel void kernel_main(
         }
 % endif
 % for level in range(1, spec.levels):
-        for (int l = 0; l < ${lanes}; l++) { ${join(acc(level, "l"), acc(level - 1, "l"))} ${clear(level - 1, "l")} }
+        for (int l = 0; l < ${count}; l++) { ${join(acc(level, "l"), acc(level - 1, "l"))} ${clear(level - 1, "l")} }
 % endfor
 <% top = spec.levels - 1 %>\
 % if not side_by_side and lanes > 1:

@@ -1,3 +1,3 @@
 """The rows, by chapter: importing a module adds its cases."""
 
-from . import convolution, elementwise, fft, overhead, products, programs, reductions, sorting  # noqa: F401
+from . import convolution, elementwise, fft, overhead, products, programs, reductions, rows, scans, sorting  # noqa: F401

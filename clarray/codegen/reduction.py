@@ -3,8 +3,10 @@
 Kept and reduced axes are merged apart. A work-item owns some results and one part of the reduced
 range; where there are several parts they leave their states in scratch memory and a second launch of
 the same template joins them. On a CPU a state has lanes, so that its compiler vectorizes: along the
-reduced axis where that is the innermost in memory, else along the kept one. A floating sum is folded
-every few steps into a second and a third level, so that rounding errors grow as in a pairwise sum.
+reduced axis where that is the innermost in memory, else along the kept one, as many as the first cache has
+room for: whole lines are read one after the other, where narrow blocks would open a page for a few elements of
+each. A floating sum is folded every few steps into a second and a third level, so that rounding errors grow as
+in a pairwise sum.
 """
 
 from __future__ import annotations
@@ -22,16 +24,21 @@ from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides, broadcast_strides, memory_order, merge, permute
 from clarray.core.op import Reduction
+from clarray.core.table import REDUCTIONS
 from clarray.core.traits import Traits
 from clarray.errors import DeviceError
 
 from .operand import Operand, scalar_parameters
 from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+from .tuning import Sample, Tunable, tunable
 
 FOLD = 16  # most steps between two folds of a cascade, at every level
 LANES = 16  # accumulators along a reduced axis
-BLOCK = 128  # results a CPU's work-item makes side by side
+BLOCK = 16 << 10  # bytes of states that a CPU's work-item keeps side by side
+NARROW = 128  # fewest results side by side
+CACHED = 1 << 20  # elements that lie in caches, where narrow blocks cost nothing and need no second launch
 PART = LANES * FOLD**3  # elements of one part: what three levels of folds take in
+SHORT = 32  # elements of a row for which lanes along it are not worth the joining of one field of theirs
 SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
 ITEMS_PER_UNIT = 1024  # work-items a GPU wants
 STEPS = 48 << 10  # elements that a GPU's work-item reduces at most: llvmpipe takes 65,535 steps, those of folds counted
@@ -305,12 +312,32 @@ class _Maker:
         return np.dtype("int32" if self.count <= INT32_MAX and not self.op.own_code else "int64")
 
     def along(self, walk: Walk) -> str:
-        """Lanes lie along whichever side has the smaller stride in the first input that moves."""
+        """Lanes lie along whichever side has the smaller stride in the first input that moves, but not along what is
+        too short for them."""
         for kept, reduced in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
             near = abs(kept[-1]) if walk.kept[-1] > 1 else 0
             if near or reduced[-1]:
+                if self.walk == "chunk" and near and prod(walk.reduced) < SHORT * len(self.op.state) <= prod(walk.kept):
+                    return "kept"
                 return "kept" if near and (near < abs(reduced[-1]) or not reduced[-1]) else "reduced"
         return "reduced"
+
+    @property
+    def lanes(self) -> int:
+        """Most results that a CPU's work-item makes side by side."""
+        state = sum(d.itemsize for d in state_dtypes(self.op, self.accumulator, self.index))
+        nbytes: int = self.traits.choice("reduce_block", self.accumulator.name, BLOCK)
+        return max(NARROW, 1 << (nbytes // state).bit_length() - 1)
+
+    def blocks(self, walk: Walk) -> int:
+        """Into how many blocks of neighbours the innermost kept axis is cut."""
+        last, rest = walk.kept[-1], prod(walk.kept[:-1])
+        fewest = min((abs(s[-1]) for s in walk.kept_steps[1:] if s[-1]), default=1)  # elements apart in memory
+        blocks = ceil_div(last * min(fewest, SHORT), self.lanes)
+        if prod(walk.kept) * prod(walk.reduced) <= CACHED:
+            hands = ceil_div(4 * self.traits.compute_units, rest)
+            blocks = max(blocks, min(hands, ceil_div(last, NARROW)))
+        return blocks
 
     def parts(self, walk: Walk) -> int:
         """Into how many parts the reduced range is cut."""
@@ -325,9 +352,10 @@ class _Maker:
         if self.along(walk) == "reduced":
             hands = ceil_div(wanted, kept) if kept * reduced > 4 * SMALL else 1
             return max(ceil_div(reduced, PART), min(hands, ceil_div(reduced, SMALL)), 1)
-        blocks = prod(walk.kept[:-1]) * ceil_div(walk.kept[-1], BLOCK)
+        blocks = prod(walk.kept[:-1]) * self.blocks(walk)
         least = max(ceil_div(reduced, FOLD**3), 1) if self.op.cascade else 1
-        if blocks >= wanted or kept * reduced <= 4 * SMALL:
+        enough = self.traits.compute_units if kept * reduced <= CACHED else wanted
+        if blocks >= enough or kept * reduced <= 4 * SMALL:
             return least
         return max(min(ceil_div(wanted, blocks), ceil_div(reduced, 64)), least)
 
@@ -344,7 +372,7 @@ class _Maker:
     ) -> Launch:
         """One launch; `numbers` are the operands that `names` stand for."""
         along = self.along(walk)
-        lanes = 1 if self.walk == "grid" else BLOCK if along == "kept" else LANES
+        lanes = 1 if self.walk == "grid" else self.lanes if along == "kept" else LANES
         inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
         inputs = tuple(
             Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)
@@ -353,8 +381,8 @@ class _Maker:
             self.op, body, self.kind, self.accumulator, self.out, inputs, stage,
             len(walk.kept), len(walk.reduced), along, lanes, self.walk, self.wide, self.index,
         )  # fmt: skip
-        width = lanes if along == "kept" else 1
-        blocks = ceil_div(walk.kept[-1], width)
+        blocks = self.blocks(walk) if along == "kept" and self.walk == "chunk" else walk.kept[-1]
+        width = ceil_div(walk.kept[-1], blocks)
         items = prod(walk.kept[:-1]) * blocks
         reduced = prod(walk.reduced)
         per_part = ceil_div(reduced, parts)
@@ -391,3 +419,17 @@ class _Maker:
         real = "float32" if real == "float16" else real
         arguments += [Value(self.count, real), Value(self.correction, real)]
         return Launch(spec, tuple(arguments), global_size, local_size)
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[Any]:
+    return (BLOCK, 8 << 10, 32 << 10, 4 << 10)
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    if traits.kind != "cpu":
+        return []
+    layout = Layout.of(np.dtype("float32"), (2048, 4096))
+    return [Sample("float32", REDUCTIONS["sum"], (layout,), lambda x: np.sum(x, 0, np.float64), {"axis": 0})]
+
+
+tunable(Tunable("reduce_block", "bytes of sums side by side in the first cache", _candidates, _samples))

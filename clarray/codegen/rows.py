@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from clarray.core.dtypes import NumpyDType
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout, Shape, Strides, broadcast_strides, memory_order, merge, permute
 from clarray.core.op import Reduction
-from clarray.core.rows import KEPT, VALUE, Program, Row, Stage, logsumexp_program
+from clarray.core.rows import KEPT, VALUE, Program, Row, Stage, logsumexp_program, softmax
 from clarray.core.table.reductions import LogSumExp
 from clarray.core.traits import Traits
 
@@ -29,6 +30,7 @@ from . import elementwise, lowering, reduction
 from .lowering import Call, rule
 from .operand import Operand
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Value, ceil_div, is_wide
+from .tuning import Sample, Tunable, tunable
 
 LANES = 32  # accumulators along a row
 BLOCK = 32  # rows side by side
@@ -354,3 +356,25 @@ def _with_axes(out: Layout, axes: tuple[int, ...], ndim: int) -> Strides:
     """The byte strides of a result with the reduced axes put in again."""
     rest = iter(out.strides)
     return tuple(0 if a in axes else next(rest) for a in range(ndim))
+
+
+def _candidates(traits: Traits, problem: str) -> Sequence[Any]:
+    return (LANES if problem.endswith("along") else BLOCK, 16, 64)
+
+
+def _samples(traits: Traits) -> list[Sample]:
+    if traits.kind != "cpu":
+        return []
+    layout = Layout.of(np.dtype("float32"), (2048, 1000))
+    return [
+        Sample(f"float32 {where}", softmax, (layout,), partial(_softmax, axis=axis), {"axis": axis})
+        for where, axis in (("along", 1), ("across", 0))
+    ]
+
+
+def _softmax(x: Any, axis: int) -> Any:
+    e = np.exp(x.astype(np.float64))
+    return e / e.sum(axis, keepdims=True)
+
+
+tunable(Tunable("row_lanes", "accumulators along a row, or rows side by side", _candidates, _samples))
