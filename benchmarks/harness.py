@@ -23,6 +23,7 @@ Several goals stand in a list.
 from __future__ import annotations
 
 import gc
+import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +33,7 @@ import numpy as np
 from clarray.device.context import Context
 from clarray.errors import ClarrayError
 
-from .peers import Peers
+from .peers import PEERS, Peers
 from .timing import BATCH, SHORT_BATCH, Timing, Work, take_turns
 
 OURS, NUMPY, COPY, PEAK, SECONDS = "ours", "NumPy", "copy", "peak", "seconds"
@@ -177,8 +178,10 @@ class Bench:
         return self.peers.beside(dict(formulas), arrays, wait, jit)
 
     def peer(self, module: str) -> Any:
-        """A peer's module, or None: for cases that make the peer's arrays themselves."""
-        return self.peers.module({"jax.numpy": "JAX", "numpy": "NumPy"}.get(module, module))
+        """A peer's module, such as "torch" or "jax.lax", or None: for cases that make the peer's arrays themselves."""
+        package = module.partition(".")[0]
+        name = module if module in PEERS else {"jax": "JAX", "numpy": "NumPy", "cupy": "CuPy"}.get(package, package)
+        return importlib.import_module(module) if self.peers.module(name) is not None else None
 
     def needs_fp64(self, dtype: str = "float64") -> None:
         """Skip the case where the device has no such numbers."""
