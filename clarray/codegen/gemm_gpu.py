@@ -41,10 +41,10 @@ TENSOR = 16  # multiplications of tensor cores in the time of one other
 
 # by words of 4 bytes to an element of the sums: those the model chooses from, then what else may be tried
 TILES = {
-    1: ([Tile(128, 64, 8, 8, 8), Tile(64, 64, 16, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 128, 16, 4, 4),
-         Tile(128, 32, 16, 4, 4)],
-        [Tile(128, 128, 8, 8, 8), Tile(128, 128, 16, 8, 8), Tile(256, 128, 8, 8, 8), Tile(128, 64, 16, 8, 4),
-         Tile(64, 128, 16, 4, 8), Tile(64, 64, 16, 8, 8), Tile(32, 32, 32, 4, 4), Tile(16, 128, 16, 4, 4)]),
+    1: ([Tile(128, 64, 8, 8, 8), Tile(64, 64, 16, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 128, 8, 4, 8),
+         Tile(128, 32, 8, 8, 4)],
+        [Tile(128, 128, 8, 8, 8), Tile(128, 128, 16, 8, 8), Tile(128, 64, 16, 8, 4), Tile(64, 128, 16, 4, 8),
+         Tile(64, 64, 16, 8, 8), Tile(32, 32, 32, 4, 4), Tile(16, 128, 16, 4, 4)]),
     2: ([Tile(128, 64, 8, 8, 4), Tile(64, 64, 16, 4, 4), Tile(32, 32, 16, 4, 4), Tile(32, 128, 8, 4, 4),
          Tile(128, 32, 8, 4, 4)],
         [Tile(128, 128, 8, 8, 8), Tile(64, 128, 8, 4, 8), Tile(64, 64, 8, 4, 4), Tile(16, 128, 8, 4, 4)]),
@@ -53,7 +53,7 @@ TILES = {
 WARPS = (
     [Warps(128, 128, 32, 2, 2), Warps(64, 64, 32, 2, 2)],
     [Warps(128, 256, 32, 2, 4), Warps(256, 128, 32, 4, 2), Warps(128, 128, 32, 2, 4), Warps(128, 64, 32, 2, 2),
-     Warps(64, 128, 32, 2, 2), Warps(32, 64, 32, 2, 2)],
+     Warps(32, 64, 32, 2, 2)],
 )  # fmt: skip
 
 
@@ -101,7 +101,7 @@ class GpuProblem(Problem):
 
     def plan(self) -> Plan:
         """The launches."""
-        if min(self.m, self.n) <= SKINNY:
+        if min(self.m, self.n) <= (SKINNY if self.sums.itemsize <= 8 else SKINNY // 2):
             return self._skinny()
         if max(self.m, self.n) < SMALL:
             return self._direct()
