@@ -23,7 +23,8 @@ from clarray.core.linear import matmul
 from clarray.core.traits import Traits
 
 from .gemm import Problem, Steps, sums_dtype
-from .gemm_specs import GROUP, Direct, Rows, Summed, Tensor, Tile, Tiled, Warps
+from .gemm_specs import GROUP, Direct, Rows, Summed, Tile, Tiled
+from .gemm_tensor import Tensor, Warps
 from .plan import Argument, Buffer, Launch, Plan, Value, ceil_div, round_up
 from .tuning import Sample, Tunable, tunable
 

@@ -18,7 +18,8 @@ import pytest
 from clarray import blas
 from clarray.array.convert import to_array
 from clarray.codegen import gemm_gpu, templates
-from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tensor, Tile, Tiled, Warps
+from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tile, Tiled
+from clarray.codegen.gemm_tensor import Tensor, Warps
 from clarray.core.linear import matmul
 from clarray.device import tensor_cores
 from clarray.device.program import Programs

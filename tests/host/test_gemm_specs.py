@@ -12,7 +12,8 @@ import pytest
 
 from clarray.codegen import lowering
 from clarray.codegen.gemm_gpu import TILES, WARPS, tiles, warps
-from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tensor, Tiled, Warps
+from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tiled
+from clarray.codegen.gemm_tensor import Tensor, Warps
 from clarray.codegen.operand import Operand
 from clarray.core import dtypes
 from clarray.core.layout import Layout
