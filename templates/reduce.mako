@@ -22,7 +22,8 @@ ${line} \
 ${name} = ${zero}; \
 % endfor
 </%def>\
-<%def name="take(index, lane)">\
+## One element into a state: a lane of the first level, or the fields named.
+<%def name="take(index, lane, into=None)">\
 <% lines, state = spec.element(index) %>\
 { \
 % for line in lines:
@@ -31,7 +32,7 @@ ${line} \
 % for k, (text, ctype) in enumerate(zip(state, spec.ctypes)):
 const ${ctype} e${k} = ${text}; \
 % endfor
-${step(acc(0, lane), [f"e{k}" for k, _ in fields])}}
+${step(into or acc(0, lane), [f"e{k}" for k, _ in fields])}}
 </%def>\
 <%def name="fold_levels()">\
 for (int l = 0; l < ${count}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
@@ -183,9 +184,17 @@ kernel void kernel_main(
             ${fold_levels()}
 % endif
             }
-            for (int l = 0; i < last; i++, l++) {
-                const ${spec.index_ctype} index = base + i;
-                ${take("i", "l")}
+            if (i < last) {
+## Lanes are only ever named by constants, or they live in memory; there LLVM 15 mistook old values for current ones.
+% for k, ctype in fields:
+                ${ctype} rest${k} = ${spec.identity[k]};
+% endfor
+<% few = [f"rest{k}" for k, _ in fields] %>\
+                for (; i < last; i++) {
+                    const ${spec.index_ctype} index = base + i;
+                    ${take("i", "0", few)}
+                }
+                ${join(acc(0, "0"), few)}
             }
 % endif
             t += last - first;
@@ -200,6 +209,7 @@ kernel void kernel_main(
 % endfor
 <% top = spec.levels - 1 %>\
 % if not side_by_side and lanes > 1:
+#pragma unroll
         for (int w = ${lanes // 2}; w > 0; w /= 2)
             for (int l = 0; l < w; l++) { ${join(acc(top, "l"), acc(top, "l + w"))} }
 % endif

@@ -51,7 +51,8 @@ static OVERLOAD float arc_atan2(float y, float x)
     const float b = real_fabs(y), a = real_fabs(x);
     const bool steep = b > a;
     const float large = steep ? b : a, small = steep ? a : b;
-    const float scale = large > 0x1p100f ? 0.25f : 1, l = large * scale, s = small * scale;
+    // Sums stay finite, and products of subnormals keep their digits.
+    const float scale = large > 0x1p100f ? 0.25f : large < 0x1p-100f ? 0x1p64f : 1, l = large * scale, s = small * scale;
     const bool middle = s > l * 0x1.a8279ap-2f;
     // The angle of two infinities is that of two ones, that of two zeros that of 0 and 1.
     const float numerator = large == INFINITY ? 0 : middle ? s - l : small;

@@ -123,6 +123,15 @@ def test_stretched(name, both_walks, rng):
             check(op, a, x, both_walks.traits, axis)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "float16", "float32"])
+def test_ends_of_rows(dtype, ctx, rng):
+    """The elements past the last whole lanes of every row count: compilers have mistaken lanes kept across rows."""
+    for rows, length in rng.integers(1, 100, (4, 2)):
+        x = oracle.sample(rng, (-9, 9), dtype, (rows, 5, length))
+        for name in ("max", "min"):
+            check(ops.REDUCTIONS[name], to_array(x), x, ctx.traits, (0, 2))
+
+
 @pytest.mark.oclgrind
 @pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (40, 50), (2, 700, 2), (1,)], ids=str)
 def test_shapes(shape, both_walks, rng):

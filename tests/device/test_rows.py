@@ -37,6 +37,8 @@ def check(name, a, x, axis=-1):
     eps = float(np.finfo(got.dtype).eps)
     register = max(eps if got.dtype != np.float16 else 0, float(np.finfo("float32").eps) if eps > 1e-10 else eps)
     spread = float(np.max(np.abs(x.astype(np.float64)), initial=1))  # a difference from the greatest is rounded
+    if name == "layer_norm" and x.size:  # and divided by a deviation, small in some short row
+        spread /= min(1, float(np.sqrt(x.astype(np.float64).var(axis).min() + 1e-5)))
     np.testing.assert_allclose(
         got.numpy().astype(np.float64), want.astype(np.float64), rtol=2 * eps + 16 * register * spread,
         atol=(8 * eps if got.dtype == np.float16 else 0) + 8 * register * (spread if name != "softmax" else 1e-30),
