@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import zlib
-from dataclasses import replace
 
 import numpy as np
 import oracle
@@ -68,20 +67,21 @@ def ctx(request, monkeypatch):
 any_ctx = ctx
 
 
-@pytest.fixture(params=["", "as-gpu"])
-def both_walks(request, ctx, monkeypatch):
-    """`ctx`, and then the same device with the kernels a GPU would get."""
-    if not request.param:
-        yield ctx
-        return
+@pytest.fixture
+def as_gpu(ctx, monkeypatch):
+    """`ctx` with the kernels that a GPU gets."""
+    with oracle.with_traits(ctx, monkeypatch, "as a GPU", kind="gpu") as context:
+        yield context
+
+
+@pytest.fixture(params=["own", "gpu"])
+def both_walks(request, ctx):
+    """`ctx`, and then the same device with the kernels that a GPU gets."""
+    if request.param == "own":
+        return ctx
     if ctx.traits.kind == "gpu":
         pytest.skip("the device is a GPU: its own kernels are these")
-    context = context_for(replace(ctx.device, name=f"{ctx.device.place} as a GPU"))
-    context.traits = replace(context.traits, kind="gpu")
-    context.maps = context.traits.unified
-    oracle.poison(context, monkeypatch)
-    with device(context):
-        yield context
+    return request.getfixturevalue("as_gpu")
 
 
 @pytest.fixture

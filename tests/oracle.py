@@ -5,9 +5,12 @@ from __future__ import annotations
 import itertools
 import os
 import warnings
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from scipy import special
 
 from clarray.core import dtypes
@@ -62,6 +65,26 @@ def poison(context: Any, monkeypatch: Any) -> None:
         return block
 
     monkeypatch.setattr(memory, "allocate", poisoned)
+
+
+@contextmanager
+def with_traits(ctx: Any, monkeypatch: Any, name: str, **traits: Any) -> Any:
+    """Inside, the default context is a second one of the same device, with these traits and no plans yet."""
+    from clarray.device.current import context_for, device
+
+    context = context_for(replace(ctx.device, name=f"{ctx.device.place} {name}"))
+    monkeypatch.setattr(context, "traits", replace(ctx.traits, **traits))
+    monkeypatch.setattr(context, "plans", type(context.plans)())
+    monkeypatch.setattr(context, "maps", ctx.traits.unified)
+    poison(context, monkeypatch)
+    with device(context):
+        yield context
+
+
+def need(context: Any, dtype: Any) -> None:
+    """Skip the test where the device has no such dtype."""
+    if np.dtype(dtype) not in supported(context.traits):
+        pytest.skip(f"{context.device.hardware} has no {np.dtype(dtype)}")
 
 
 def is_poison(x: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from math import prod
 from typing import ClassVar
 
 from .conv_problem import Convolved, Problem
-from .gemm_blocks import LOCAL_BYTES, TASK, register_tile
+from .gemm_blocks import LOCAL_BYTES, TASK, RegisterTile, register_tile
 from .plan import Buffer, Launch, Local, Plan, ceil_div, round_up
 
 DEPTH = 512  # products of one result between two visits of its partial sum
@@ -24,7 +24,7 @@ PACKED = 1 << 13  # elements of w to one work-item of kernel_pack
 
 
 @dataclass(frozen=True)
-class Patches(Convolved):
+class Patches(RegisterTile, Convolved):
     """The Spec of `conv_patches.mako`: the register tile has `rows` out channels and `vectors` vectors of positions."""
 
     template: ClassVar[str] = "conv_patches"
@@ -32,16 +32,6 @@ class Patches(Convolved):
     rows: int
     vectors: int
     width: int
-
-    @property
-    def columns(self) -> int:
-        """Positions of the register tile."""
-        return self.vectors * self.width
-
-    @property
-    def alignment(self) -> int:
-        """Bytes to which vectors are aligned: those of an element."""
-        return self.dtype.itemsize
 
 
 @dataclass(frozen=True)

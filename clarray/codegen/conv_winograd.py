@@ -23,7 +23,7 @@ from clarray.core.convolution import Window
 
 from .conv_patches import Patch, blocked
 from .conv_problem import Axis, Convolved, Problem
-from .gemm_blocks import LOCAL_BYTES, TASK, register_tile
+from .gemm_blocks import LOCAL_BYTES, TASK, RegisterTile, register_tile
 from .plan import Buffer, Launch, Local, Plan, ceil_div, round_up
 
 TILES = 64  # of one block, at most
@@ -60,7 +60,7 @@ def _with_roots(roots: Sequence[Fraction]) -> list[Fraction]:
 
 
 @dataclass(frozen=True)
-class Winograd(Convolved):
+class Winograd(RegisterTile, Convolved):
     """The Spec of `conv_winograd.mako`: `m` by `m` results a tile, and the register tile of the products."""
 
     template: ClassVar[str] = "conv_winograd"
@@ -74,16 +74,6 @@ class Winograd(Convolved):
     def side(self) -> int:
         """Elements of x along a tile."""
         return self.m + 2
-
-    @property
-    def columns(self) -> int:
-        """Tiles in the register tile."""
-        return self.vectors * self.width
-
-    @property
-    def alignment(self) -> int:
-        """Bytes to which vectors are aligned: those of an element."""
-        return self.dtype.itemsize
 
     def transformed(self, which: str, column: Sequence[str]) -> list[str]:
         """C texts of the product of A', G or B' ("back", "kernel", "forth") with a column of values."""

@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from clarray.core import dtypes
 from clarray.core.aval import Aval
 from clarray.core.convolution import Convolution, Window, convolution
 from clarray.core.dtypes import NumpyDType
-from clarray.core.expr import Builder, Expr
+from clarray.core.expr import Expr
 from clarray.core.layout import Layout, broadcast_strides, reshaped_strides
 from clarray.core.traits import Traits
 
 from . import conv_direct, conv_gpu, conv_patches, conv_winograd, linear
 from .conv_problem import Axis, Problem
-from .gemm import same_bits, sums_dtype
 from .lowering import Call, rule
 from .plan import Plan
 from .tuning import Sample, Tunable, tunable
@@ -119,18 +117,7 @@ def _problem(
     x: Layout, w: Layout, out: Layout, windows: Sequence[Window], groups: int, dtype: NumpyDType, traits: Traits,
     epilogue: Expr | None, extras: Sequence[Layout],
 ) -> Problem:  # fmt: skip
-    sums = sums_dtype(dtype)
-    row, body = dtypes.DTYPES[out.dtype], None
-    if epilogue is None and same_bits(row, sums):
-        row = dtypes.DTYPES[sums]  # an int is stored as the uint it was summed in
-    else:
-        builder = Builder()
-        value = builder.cast(builder.load(0, sums), dtype)
-        if epilogue is not None:
-            loads = {k: builder.load(k, d) for k, d in epilogue.leaves("load").items() if k}
-            (value,) = builder.splice(epilogue, {0: value, **loads})
-        body = builder.build([builder.cast(value, out.dtype)])
-    used = [k for k in sorted(body.leaves("load")) if k] if body else []
+    sums, row, body, used = linear.storing(dtype, out.dtype, epilogue)
     layouts = [out, x, w, *(extras[k - 1] for k in used)]
     results = [out.elements]
     results += [broadcast_strides(e.shape, e.elements, out.shape) for e in layouts[3:]]

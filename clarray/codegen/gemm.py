@@ -21,7 +21,7 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Layout, Strides
 from clarray.core.traits import Traits
 
-from .gemm_blocks import BLOCK_BYTES, DEPTH, TASK, cut, problem_class, register_tile
+from .gemm_blocks import BLOCK_BYTES, DEPTH, TASK, RegisterTile, cut, problem_class, register_tile
 from .operand import Operand, scalar_parameters
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
 
@@ -68,6 +68,11 @@ class Product:
         return 2 if self.dtype.kind == "c" else 1
 
     @property
+    def alignment(self) -> int:
+        """Bytes to which packed vectors are aligned: those of an element."""
+        return self.dtype.itemsize // self.planes
+
+    @property
     def zero(self) -> str:
         """C text of an empty sum."""
         return f"({self.ctype})(0)"
@@ -100,7 +105,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Panels(Product):
+class Panels(RegisterTile, Product):
     """The Spec of `gemm.mako`: the register tile has `rows` rows and `vectors` vectors of `width` lanes."""
 
     template: ClassVar[str] = "gemm"
@@ -110,16 +115,6 @@ class Panels(Product):
     width: int
     b_packed: bool  # by a launch of its own, for all blocks of rows; else each work-item packs what it needs
     in_result: bool  # sums over some blocks of k wait for the others in the result; else in scratch memory
-
-    @property
-    def columns(self) -> int:
-        """Columns of the register tile."""
-        return self.vectors * self.width
-
-    @property
-    def alignment(self) -> int:
-        """Bytes to which vectors are aligned: those of an element."""
-        return self.dtype.itemsize // self.planes
 
     @property
     def b_space(self) -> str:
@@ -137,7 +132,7 @@ class Panels(Product):
 
 
 @dataclass(frozen=True)
-class Small(Product):
+class Small(RegisterTile, Product):
     """The Spec of `gemm_small.mako`: `a_along` is the axis of a whose elements are neighbours, "k" or "m"."""
 
     template: ClassVar[str] = "gemm_small"
@@ -146,11 +141,6 @@ class Small(Product):
     vectors: int
     width: int
     a_along: str
-
-    @property
-    def columns(self) -> int:
-        """Columns of the register tile."""
-        return self.vectors * self.width
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,18 @@ def register_tile(traits: Traits, sums: NumpyDType) -> tuple[int, int, int]:
     return rows, 2 // planes, lanes
 
 
+class RegisterTile:
+    """What Specs have whose sums are `vectors` vectors of `width` lanes in every row of a tile of registers."""
+
+    vectors: int
+    width: int
+
+    @property
+    def columns(self) -> int:
+        """Of the tile."""
+        return self.vectors * self.width
+
+
 @dataclass(frozen=True)
 class Cut:
     """How a CPU's work-items share a product: the blocks one makes, and whether b is packed for all beforehand.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 from clarray.core import dtypes, expr
 
@@ -184,13 +184,31 @@ class OnGpu(Product):
         return list(lines), expr.stored(name, result.row)
 
 
+class Block(Protocol):
+    """A tile: what of a product a group of work-items makes."""
+
+    @property
+    def rows(self) -> int:
+        """Of the result."""
+
+    @property
+    def columns(self) -> int:
+        """Of the result."""
+
+    @property
+    def depth(self) -> int:
+        """Steps of k in local memory."""
+
+    @property
+    def group(self) -> int:
+        """Work-items."""
+
+
 @dataclass(frozen=True)
-class Tiled(OnGpu):
-    """The Spec of `gemm_tiled.mako`."""
+class Blocked(OnGpu):
+    """What Specs have whose groups bring blocks of both operands to local memory."""
 
-    template: ClassVar[str] = "gemm_tiled"
-
-    tile: Tile
+    tile: Block
     a_turned: bool  # contiguous along k
     b_turned: bool
 
@@ -210,19 +228,42 @@ class Tiled(OnGpu):
         return self.tile.depth
 
     @property
-    def each_m(self) -> int:
-        """Rows of a work-item."""
-        return self.tile.each_m
-
-    @property
     def group(self) -> int:
         """Work-items."""
         return self.tile.group
 
     @property
+    def sides(self) -> tuple[Side, Side]:
+        """a and b."""
+        tile, lanes, size = self.tile, self.lanes, self.element
+        return (
+            Side("a", self.a, "m", tile.rows, tile.depth, self.a_turned, lanes, tile.group, size),
+            Side("b", self.b, "n", tile.columns, tile.depth, self.b_turned, lanes, tile.group, size),
+        )
+
+    @property
+    def element(self) -> int:
+        """Bytes of an element of a plane in local memory."""
+        return self.dtype.itemsize // self.planes
+
+    @property
     def lanes(self) -> int:
         """Elements of a vector of 16 bytes in local memory."""
-        return 16 * self.planes // self.dtype.itemsize
+        return 16 // self.element
+
+
+@dataclass(frozen=True)
+class Tiled(Blocked):
+    """The Spec of `gemm_tiled.mako`."""
+
+    template: ClassVar[str] = "gemm_tiled"
+
+    tile: Tile
+
+    @property
+    def each_m(self) -> int:
+        """Rows of a work-item."""
+        return self.tile.each_m
 
     @property
     def vector(self) -> str:
@@ -238,15 +279,6 @@ class Tiled(OnGpu):
     def result_alignment(self) -> int:
         """Bytes to which that must be aligned."""
         return min(16, self.operands[0].row.itemsize * self.lanes)
-
-    @property
-    def sides(self) -> tuple[Side, Side]:
-        """a and b."""
-        size = self.dtype.itemsize // self.planes
-        return (
-            Side("a", self.a, "m", self.rows, self.depth, self.a_turned, self.lanes, self.group, size),
-            Side("b", self.b, "n", self.columns, self.depth, self.b_turned, self.lanes, self.group, size),
-        )
 
     @property
     def item_m(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from .gemm_specs import OnGpu, Side, log2, vector_type
+from .gemm_specs import Blocked, Side, log2, vector_type
 
 
 class Warps(NamedTuple):
@@ -34,7 +34,7 @@ class Warps(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tensor(OnGpu):
+class Tensor(Blocked):
     """The Spec of `gemm_tensor.mako`: halves, summed as floats, by the instructions of `lib/tensor.mako`.
 
     Local memory holds an operand as it lies in memory, in words of 8 halves. The words of neighbouring rows are
@@ -42,31 +42,13 @@ class Tensor(OnGpu):
     """
 
     template: ClassVar[str] = "gemm_tensor"
-    lanes: ClassVar[int] = 8  # halves in a word of 16 bytes
 
     tile: Warps
-    a_turned: bool  # contiguous along k
-    b_turned: bool
 
     @property
-    def rows(self) -> int:
-        """Of a group's tile."""
-        return self.tile.rows
-
-    @property
-    def columns(self) -> int:
-        """Of a group's tile."""
-        return self.tile.columns
-
-    @property
-    def depth(self) -> int:
-        """Steps of k in local memory."""
-        return self.tile.depth
-
-    @property
-    def group(self) -> int:
-        """Work-items."""
-        return self.tile.group
+    def element(self) -> int:
+        """Halves are not made wider before the products."""
+        return 2
 
     @property
     def warp_m(self) -> int:
@@ -77,14 +59,6 @@ class Tensor(OnGpu):
     def warp_n(self) -> int:
         """Columns of a warp."""
         return self.columns // self.tile.warps_n
-
-    @property
-    def sides(self) -> tuple[Side, Side]:
-        """a and b."""
-        return (
-            Side("a", self.a, "m", self.rows, self.depth, self.a_turned, 8, self.group, 2),
-            Side("b", self.b, "n", self.columns, self.depth, self.b_turned, 8, self.group, 2),
-        )
 
     @property
     def pair(self) -> str:

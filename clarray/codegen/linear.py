@@ -201,6 +201,23 @@ def _finished(
     return builder.cast(value, out)
 
 
+def storing(
+    dtype: NumpyDType, out: NumpyDType, epilogue: Expr | None
+) -> tuple[NumpyDType, dtypes.DType, Expr | None, list[int]]:
+    """How sums of products of `dtype` become what is stored.
+
+    The dtype of the sums; the row that they are stored as; the epilogue made of a sum (load 0) and the extras, None
+    where a sum is stored as it is; and which loads of extras it has.
+    """
+    sums = sums_dtype(dtype)
+    row = dtypes.DTYPES[out]
+    if epilogue is None and same_bits(row, sums):
+        return sums, dtypes.DTYPES[sums], None, []  # an int is stored as the uint it was summed in
+    builder = Builder()
+    body = builder.build([_finished(builder, builder.cast(builder.load(0, sums), dtype), dtype, out, epilogue)])
+    return sums, row, body, [k for k in sorted(body.leaves("load")) if k]
+
+
 def _reduced(
     a: Layout,
     b: Layout,
@@ -244,16 +261,7 @@ def _matrices(
     in_place: bool,
 ) -> Problem:
     """A product of matrices proper, or of a matrix and a vector."""
-    sums = sums_dtype(dtype)
-    row, body = dtypes.DTYPES[out.dtype], None
-    if epilogue is None and same_bits(row, sums):
-        row = dtypes.DTYPES[sums]  # an int is stored as the uint it was summed in
-    else:
-        builder = Builder()
-        body = builder.build(
-            [_finished(builder, builder.cast(builder.load(0, sums), dtype), dtype, out.dtype, epilogue)]
-        )
-    used = [k for k in sorted(body.leaves("load")) if k] if body else []
+    sums, row, body, used = storing(dtype, out.dtype, epilogue)
     layouts = [out, a, b, *(extras[k - 1] for k in used)]
     numbers = [0, 1, 2, *(2 + k for k in used)]
     batch = out.shape[:-2]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import oracle
 import pytest
@@ -16,21 +14,6 @@ from clarray.core.movement import broadcast_to
 from clarray.functions import nn
 
 FUNCTIONS = (nn.conv1d, nn.conv2d, nn.conv3d)
-
-
-@pytest.fixture(params=["own", "gpu"])
-def kernels(request, ctx, monkeypatch):
-    """The device with its own kernels, or with those that a GPU gets."""
-    if request.param == "gpu":
-        if ctx.traits.kind == "gpu":
-            pytest.skip("its own kernels are those of a GPU")
-        replace_traits(ctx, monkeypatch, kind="gpu")
-    return ctx
-
-
-def replace_traits(ctx, monkeypatch, **traits):
-    monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, **traits))
-    monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
 
 
 class Always(dict):
@@ -126,24 +109,22 @@ def geometry(rng, rank):
 
 
 @pytest.mark.parametrize("rank", [1, 2, 3])
-def test_any_geometry(kernels, rng, rank):
+def test_any_geometry(both_walks, rng, rank):
     for _ in range(30):
         x, w, params = geometry(rng, rank)
         check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
 
 
 @pytest.mark.parametrize("dtype", [row.name for row in dtypes.ROWS if row.kind in dtypes.NUMERIC])
-def test_every_dtype(kernels, rng, dtype):
-    if np.dtype(dtype) not in oracle.supported(kernels.traits):
-        pytest.skip("the device has no doubles")
+def test_every_dtype(both_walks, rng, dtype):
+    oracle.need(both_walks, dtype)
     check(draw(rng, (2, 8, 9, 11), dtype), draw(rng, (10, 4, 3, 2), dtype), padding=1, stride=2, groups=2)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_winograd(ctx, rng, dtype):
     """3 by 3 kernels over many channels; what a CPU computes by Winograd's method."""
-    if np.dtype(dtype) not in oracle.supported(ctx.traits):
-        pytest.skip("the device has no doubles")
+    oracle.need(ctx, dtype)
     for _ in range(6):
         groups, (channels, outs) = int(rng.choice([1, 1, 2])), rng.integers(16, 100, 2)
         padding = tuple(map(tuple, rng.integers(0, 3, (2, 2)).tolist()))
@@ -174,18 +155,18 @@ SIZES = [
 
 
 @pytest.mark.parametrize(("x", "w", "params"), SIZES)
-def test_larger_than_every_block(kernels, rng, x, w, params):
+def test_larger_than_every_block(both_walks, rng, x, w, params):
     check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_chosen_by_name(ctx, rng, monkeypatch, method):
     """What a tuning run may choose is right, or falls back, whatever the problem."""
-    replace_traits(ctx, monkeypatch, tuned=Always((method,)))
-    for _ in range(4):
-        x, w, params = geometry(rng, 2)
-        check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
-    check(draw(rng, (2, 17, 15, 18)), draw(rng, (21, 17, 3, 3)), padding=1, neighbourhood=True)
+    with oracle.with_traits(ctx, monkeypatch, f"with {method}", tuned=Always((method,))):
+        for _ in range(4):
+            x, w, params = geometry(rng, 2)
+            check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
+        check(draw(rng, (2, 17, 15, 18)), draw(rng, (21, 17, 3, 3)), padding=1, neighbourhood=True)
 
 
 VIEWS = {
@@ -197,14 +178,14 @@ VIEWS = {
 
 @pytest.mark.parametrize("first", VIEWS)
 @pytest.mark.parametrize("second", VIEWS)
-def test_strided_operands(kernels, rng, first, second):
+def test_strided_operands(both_walks, rng, first, second):
     x, w = draw(rng, (2, 6, 20, 20)), draw(rng, (7, 6, 6, 6))
     narrow = (..., slice(0, 3), slice(0, 3))
     xs, ws = VIEWS[first](to_array(x)), VIEWS[second](to_array(w))[narrow]
     check(VIEWS[first](x), VIEWS[second](w)[narrow], xs=xs, ws=ws, neighbourhood=True)
 
 
-def test_broadcast_operand_and_out(kernels, rng):
+def test_broadcast_operand_and_out(both_walks, rng):
     x, w = draw(rng, (1, 5, 9, 9)), draw(rng, (6, 5, 3, 3))
     many = broadcast_to(to_array(x), shape=(3, 5, 9, 9))
     check(np.broadcast_to(x, (3, 5, 9, 9)), w, xs=many, neighbourhood=True)
@@ -229,7 +210,7 @@ def test_broadcast_operand_and_out(kernels, rng):
         ((2, 3, 0, 5), (4, 3, 1, 1), {"padding": "same"}),
     ],
 )
-def test_empty(kernels, x, w, params):
+def test_empty(both_walks, x, w, params):
     rng = np.random.default_rng(0)
     got = nn.conv2d(to_array(draw(rng, x)), to_array(draw(rng, w)), **params)
     before = 2 * (params.get("padding", 0) == 2)
@@ -240,7 +221,7 @@ def test_empty(kernels, x, w, params):
 
 
 @pytest.mark.oclgrind
-def test_special_values(kernels, rng):
+def test_special_values(both_walks, rng):
     """Infinities and NaNs reach the results that see them, and no other."""
     x, w = draw(rng, (2, 20, 17, 15)), draw(rng, (18, 20, 3, 3))
     x[0, 1, 4, 5], x[0, 2, 16, 14], x[1, 3, 8, 0] = np.inf, np.nan, -np.inf

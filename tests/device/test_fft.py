@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import oracle
 import pytest
@@ -18,15 +16,10 @@ OF_REALS = ("rfft", "ihfft")
 NORMS = ("backward", "ortho", "forward")
 
 
-@pytest.fixture(params=["own", "gpu"])
-def kernels(request, ctx, monkeypatch):
-    """The device with its own kernels, or with those that a GPU gets."""
-    if request.param == "gpu":
-        if ctx.traits.kind == "gpu":
-            pytest.skip("its own kernels are those of a GPU")
-        monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, kind="gpu"))
-        monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
-    return ctx
+def some_walks(name, own, gpu):
+    """Parameters with the device's own kernels, and fewer with those of a GPU, which take long to build."""
+    values = [*(("own", value) for value in own), *(("gpu", value) for value in gpu)]
+    return pytest.mark.parametrize(("both_walks", name), values, indirect=["both_walks"])
 
 
 def draw(rng, shape, dtype):
@@ -64,11 +57,12 @@ FEW = 8  # of them, in a sample
 
 
 @pytest.mark.parametrize(
-    ("kernels", "dtype"), [("own", "complex64"), ("own", "complex128"), ("gpu", "complex64")], indirect=["kernels"]
+    ("both_walks", "dtype"),
+    [("own", "complex64"), ("own", "complex128"), ("gpu", "complex64")],
+    indirect=["both_walks"],
 )
-def test_lengths(kernels, rng, dtype):
-    if np.dtype(dtype) not in oracle.supported(kernels.traits):
-        pytest.skip("the device has no doubles")
+def test_lengths(both_walks, rng, dtype):
+    oracle.need(both_walks, dtype)
     for n in oracle.some(rng, LENGTHS, FEW):
         transform("fft", draw(rng, n, dtype), dtype == "complex64")
         transform("ifft", draw(rng, (n, 11), dtype), dtype == "complex64", axis=0)
@@ -79,7 +73,7 @@ def test_long(ctx, rng, n):
     transform("fft", draw(rng, n, "complex64"), True)
 
 
-def test_steps_within_steps(kernels, rng, monkeypatch):
+def test_steps_within_steps(both_walks, rng, monkeypatch):
     monkeypatch.setattr(lowering, "CACHED", 16)
     monkeypatch.setattr(lowering, "LOCAL", 16 * 16)
     for shape in [(1 << 11,), (2, 3**6), (2, 16 * 15 * 14)]:
@@ -87,9 +81,11 @@ def test_steps_within_steps(kernels, rng, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("kernels", "name"), [*(("own", name) for name in KINDS), ("gpu", "rfft"), ("gpu", "irfft")], indirect=["kernels"]
+    ("both_walks", "name"),
+    [*(("own", name) for name in KINDS), ("gpu", "rfft"), ("gpu", "irfft")],
+    indirect=["both_walks"],
 )
-def test_every_number_of_points(kernels, rng, name):
+def test_every_number_of_points(both_walks, rng, name):
     """Zeros follow where there are too few elements, and those too many are left out."""
     for m in (1, 2, 5, 8):
         x = draw(rng, (3, m), "float32" if name in OF_REALS else "complex64")
@@ -108,7 +104,7 @@ def test_longer_reals(ctx, rng, name):
             transform(name, x, True, n=n)
 
 
-def test_rows_and_columns(kernels, rng):
+def test_rows_and_columns(both_walks, rng):
     """Those that vectors are full of, and the rest; in rows, in columns, and across."""
     for n in (20, 37):
         for further in (-3, 0, 2):
@@ -121,8 +117,7 @@ def test_rows_and_columns(kernels, rng):
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint64", "float16", "float32", "float64"])
 def test_dtypes(ctx, rng, dtype):
     """Single precision stays single; all else is double where there is double."""
-    if np.dtype(dtype) not in oracle.supported(ctx.traits):
-        pytest.skip("the device has no doubles")
+    oracle.need(ctx, dtype)
     single = dtype in ("float16", "float32") or not ctx.traits.fp64
     x = draw(rng, (4, 10), dtype)
     for name in oracle.some(rng, ("fft", "rfft", "irfft"), 1):
@@ -144,10 +139,8 @@ VIEWS = {
 }
 
 
-@pytest.mark.parametrize(
-    ("kernels", "view"), [*(("own", view) for view in VIEWS), ("gpu", "stepped")], indirect=["kernels"]
-)
-def test_views(kernels, rng, view):
+@some_walks("view", VIEWS, ["stepped"])
+def test_views(both_walks, rng, view):
     x, r = draw(rng, (6, 9, 20), "complex64"), draw(rng, (6, 9, 20), "float32")
     y, s = VIEWS[view](x), VIEWS[view](r)
     on_device, reals = (to_array(v) for v in (x, r))

@@ -29,11 +29,8 @@ EMULATION = Path(__file__).with_name("tensor_emulation.mako")
 
 
 @pytest.fixture
-def gpu(ctx, monkeypatch):
+def gpu(as_gpu, monkeypatch):
     """The device as a GPU. `gpu.made` are the Specs of products since the test began."""
-    if ctx.traits.kind != "gpu":
-        monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, kind="gpu"))
-    monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
     made = []
     launch = gemm_gpu.GpuProblem._in_parts
 
@@ -43,9 +40,8 @@ def gpu(ctx, monkeypatch):
         return plan
 
     monkeypatch.setattr(gemm_gpu.GpuProblem, "_in_parts", in_parts)
-    ctx.made = made
-    yield ctx
-    del ctx.made
+    monkeypatch.setattr(as_gpu, "made", made, raising=False)
+    return as_gpu
 
 
 def draw(rng, shape, dtype="f4"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import oracle
 import pytest
@@ -16,17 +14,6 @@ from clarray.core.op import Op
 from clarray.functions import linalg
 
 SHAPES = [(3, 4, 5), (1, 7, 9), (7, 9, 1), (1, 70, 1), (6, 1, 17), (33, 65, 17), (5, 300, 3), (70, 37, 61)]
-
-
-@pytest.fixture(params=["own", "gpu"])
-def kernels(request, ctx, monkeypatch):
-    """The device with its own kernels, or with those that a GPU gets."""
-    if request.param == "gpu":
-        if ctx.traits.kind == "gpu":
-            pytest.skip("its own kernels are those of a GPU")
-        monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, kind="gpu"))
-        monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
-    return ctx
 
 
 def draw(rng, shape, dtype):
@@ -56,9 +43,8 @@ def check(got, a, b, want=None, fp64=True):
 
 
 @pytest.mark.parametrize("dtype", [row.name for row in dtypes.ROWS])
-def test_every_dtype(kernels, rng, dtype):
-    if np.dtype(dtype) not in oracle.supported(kernels.traits):
-        pytest.skip("the device has no doubles")
+def test_every_dtype(both_walks, rng, dtype):
+    oracle.need(both_walks, dtype)
     for m, k, n in oracle.some(rng, SHAPES, 3):
         a, b = draw(rng, (m, k), dtype), draw(rng, (k, n), dtype)
         check(matmul(to_array(a), to_array(b)), a, b)
@@ -70,7 +56,7 @@ def test_odd_sizes(ctx, rng):
         check(matmul(to_array(a), to_array(b)), a, b)
 
 
-def test_larger_than_every_block(kernels, rng):
+def test_larger_than_every_block(both_walks, rng):
     for m, k, n in [(300, 600, 130), (40, 530, 1500), (1500, 260, 20)]:
         a, b = draw(rng, (m, k), "f4"), draw(rng, (k, n), "f4")
         check(matmul(to_array(a), to_array(b)), a, b)
@@ -102,7 +88,7 @@ VIEWS = {
 
 @pytest.mark.parametrize("first", VIEWS)
 @pytest.mark.parametrize("second", VIEWS)
-def test_strided_operands(kernels, rng, first, second):
+def test_strided_operands(both_walks, rng, first, second):
     a = draw(rng, (3, 40, 40), "f4")
     b = draw(rng, (3, 40, 40), "f4")
     x, y = VIEWS[first](a), VIEWS[second](b)
@@ -112,7 +98,7 @@ def test_strided_operands(kernels, rng, first, second):
     check(matmul(*on_device), x, y)
 
 
-def test_stacks_broadcast(kernels, rng):
+def test_stacks_broadcast(both_walks, rng):
     cases = [((2, 3, 5, 7), (7, 4)), ((5, 7), (2, 3, 7, 4)), ((2, 1, 5, 7), (1, 3, 7, 4)), ((2, 1, 1, 7), (3, 7, 6))]
     for s, t in [*cases, ((4, 40, 50), (4, 50, 30))]:
         a, b = draw(rng, s, "f4"), draw(rng, t, "f4")
@@ -126,7 +112,7 @@ def test_packed_stack(ctx, rng):
     check(matmul(to_array(a), to_array(b)), a, b)
 
 
-def test_vectors(kernels, rng):
+def test_vectors(both_walks, rng):
     for s, t in [
         ((9,), (9,)),
         ((9,), (9, 4)),
@@ -139,7 +125,7 @@ def test_vectors(kernels, rng):
         check(matmul(to_array(a), to_array(b)), a, b)
 
 
-def test_empty(kernels, rng):
+def test_empty(both_walks, rng):
     cases = [((0, 3), (3, 4)), ((3, 0), (0, 4)), ((3, 4), (4, 0)), ((0, 3, 4), (4, 5)), ((0,), (0,)), ((2, 3, 0), (0,))]
     for s, t in cases:
         for dtype in ("f4", "i2", "?"):
@@ -148,7 +134,7 @@ def test_empty(kernels, rng):
 
 
 @pytest.mark.oclgrind
-def test_special_values(kernels, rng):
+def test_special_values(both_walks, rng):
     a, b = draw(rng, (20, 30), "f4"), draw(rng, (30, 20), "f4")
     a[3, 4], a[5, 6], b[7, 8] = np.nan, np.inf, -np.inf
     with np.errstate(all="ignore"):

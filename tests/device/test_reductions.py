@@ -301,8 +301,7 @@ def relative_error(value, x):
 def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng, record_property):
     """The root mean square of the error, over many draws, beside that of NumPy's sum of a contiguous array."""
     traits = both_walks.traits
-    if dtype == "float64" and not traits.fp64:
-        pytest.skip(f"{both_walks.device.hardware} has no fp64")
+    oracle.need(both_walks, dtype)
     summed, spread = ARRANGED[arranged]
     ours, numpys = [], []
     for size, seeds in ACCURACY_SIZES.items():

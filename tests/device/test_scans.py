@@ -12,7 +12,6 @@ import clarray as ca
 from clarray.codegen.scan_lookback import Lookback
 from clarray.core.cumulative import cumulative_sum
 from clarray.core.layout import Layout
-from clarray.device.current import context_for, device
 
 
 @pytest.mark.parametrize("size", [3, 4, 5, 2047, 2048, 2053, 40_001])
@@ -43,19 +42,14 @@ def looking_back(ctx, monkeypatch):
     """The device as a GPU whose groups make progress, as those of PoCL do: threads run them to their ends."""
     if ctx.traits.kind != "cpu" or not ctx.traits.int64_atomics:
         pytest.skip("a group of this device may wait for one that never runs")
-    context = context_for(replace(ctx.device, name=f"{ctx.device.place} looking back"))
-    context.traits = replace(context.traits, kind="gpu", forward_progress=True)
-    context.maps = context.traits.unified
-    oracle.poison(context, monkeypatch)
-    with device(context):
+    with oracle.with_traits(ctx, monkeypatch, "looking back", kind="gpu", forward_progress=True) as context:
         yield context
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float32", "float16", "complex64", "complex128"])
 def test_looking_back(dtype, looking_back, rng):
     """Values of one word, of two and of four; several rows; tiles that are cut; strides."""
-    if dtype == "complex128" and not looking_back.traits.fp64:
-        pytest.skip("the device has no fp64")
+    oracle.need(looking_back, dtype)
     for shape in [(100_003,), (3, 5001)]:
         x = rng.integers(-1, 2, shape).astype(dtype)
         a = ca.asarray(x)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import oracle
 import pytest
@@ -25,14 +23,6 @@ SHAPES = [
     ((70001,), 0),
     ((3, 70003), -1),
 ]
-
-
-@pytest.fixture
-def as_gpu(ctx, monkeypatch):
-    """The device with the kernels of a GPU."""
-    monkeypatch.setattr(ctx, "traits", dataclasses.replace(ctx.traits, kind="gpu"))
-    monkeypatch.setattr(ctx, "plans", type(ctx.plans)())
-    return ctx
 
 
 def draw(rng, dtype, shape):
@@ -78,8 +68,7 @@ def check(x, axis, descending, a=None, ks=()):
 
 @pytest.mark.parametrize("dtype", [row.name for row in dtypes.ROWS])
 def test_every_dtype(ctx, rng, dtype):
-    if np.dtype(dtype) not in oracle.supported(ctx.traits):
-        pytest.skip("the device has no doubles")
+    oracle.need(ctx, dtype)
     descending = bool(rng.integers(2))
     shapes = [shape for shape in SHAPES if ctx.traits.kind == "cpu" or np.prod(shape[0]) < 100_000]
     if dtype != "float32":  # every kernel takes its time to build
