@@ -81,7 +81,7 @@ def probe(
         int64_atomics="ATOMICS" in found,
         subgroups="SUBGROUPS" in found,
         forward_progress=vendor_of(platform, cl_device.vendor) == "nvidia",
-        tensor_cores="inline_ptx" in quirks and tensor_cores.multiply(cl_context, queue),
+        tensor_cores="TENSOR_CORES" in found,
         command_buffer="cl_khr_command_buffer" in cl_device.extensions.split(),
         correctly_rounded_divide_sqrt=bool(float_bits & cl.device_fp_config.CORRECTLY_ROUNDED_DIVIDE_SQRT),
         denormals="DENORMALS" in found,
@@ -112,11 +112,16 @@ def _kind(device: cl.Device, quirks: frozenset[str]) -> str:
 
 
 def try_features(context: cl.Context, queue: cl.CommandQueue, device: cl.Device) -> set[str]:
-    """The features that work: all at once, and one by one only where that fails.
-
-    Waits. Raises DeviceError where not even a plain kernel runs.
-    """
+    """The features that work. Waits. Raises DeviceError where not even a plain kernel runs."""
     quirks = quirks_of(device.platform.name, device.driver_version)
+    found = _working(context, queue, device, quirks)
+    if "inline_ptx" in quirks and tensor_cores.multiply(context, queue):
+        found.add("TENSOR_CORES")
+    return found
+
+
+def _working(context: cl.Context, queue: cl.CommandQueue, device: cl.Device, quirks: frozenset[str]) -> set[str]:
+    """Those of one kernel: all at once, and one by one only where that fails."""
     listed = device.extensions.split()
     wanted = [
         feature

@@ -137,7 +137,8 @@ class BoundPlan:
 
     def one(self, arrays: Sequence[Any], scalars: Sequence[Any] = ()) -> Block:
         """`fresh` of a plan with a `single` launch and one result: the warm path."""
-        context = self.context
+        context, single = self.context, self.single
+        assert single is not None
         block = context.memory.allocate(self.nbytes)
         if len(arrays) == 2:  # written out: a tenth of an operator's time
             x, y = arrays
@@ -148,7 +149,7 @@ class BoundPlan:
             offsets = (0, *[x.offset and x.start for x in arrays])
         try:
             with context.lock:
-                block.event = self.single.launch(buffers, offsets, scalars)  # type: ignore[union-attr]
+                block.event = single.launch(buffers, offsets, scalars)
         except cl.Error as error:
             raise self._failed(error) from error
         return block

@@ -48,8 +48,8 @@ def stored(x, kept):
     for j in range(x.fetches):
         for item in range(x.group):
             if j * x.group + item < x.vectors:
-                l, k = (value(text, item=item) for text in x.place(j))  # noqa: E741
-                found[value(kept, l=l, k=k)] = l, k
+                at, k = (value(text, item=item) for text in x.place(j))
+                found[value(kept, l=at, k=k)] = at, k
     return found
 
 
@@ -69,8 +69,8 @@ def test_tensor_cores_read_their_rows_from_different_banks(tile, turned):
                         block = named[8 * q : 8 * q + 8]
                         assert len({word % 8 for word in block}) == 8
                         later = (q % 2, q // 2) if x.name == "a" else (q // 2, q % 2)  # along l, along k
-                        l, k = start + at + 8 * later[0], step + 8 * later[1]  # noqa: E741
-                        want = [(l + r, k) if turned else (l, k + r) for r in range(8)]
+                        first, k = start + at + 8 * later[0], step + 8 * later[1]
+                        want = [(first + r, k) if turned else (first, k + r) for r in range(8)]
                         assert [words[word] for word in block] == want
 
 
@@ -86,12 +86,12 @@ def test_tiles_keep_every_element_once_and_give_it_back(name, tile, turned):
         elements = {}
         for j in range(x.fetches):
             for number in range(min(x.group, x.vectors - j * x.group)):
-                l, k = (value(text, item=number) for text in x.place(j))  # noqa: E741
+                along, k = (value(text, item=number) for text in x.place(j))
                 for i in range(V):
                     if turned:
-                        elements[(k + i) * x.length + (l ^ value(x.turn("k"), k=k))] = l, k + i
+                        elements[(k + i) * x.length + (along ^ value(x.turn("k"), k=k))] = along, k + i
                     else:
-                        elements[k * x.length + l + i] = l + i, k
+                        elements[k * x.length + along + i] = along + i, k
         assert sorted(elements) == list(range(x.size))
         rows = [value(item, item=number) * V for number in range(made.group)]
         for i in blocks:
