@@ -312,9 +312,14 @@ class _Maker:
         return np.dtype("int32" if self.count <= INT32_MAX and not self.op.own_code else "int64")
 
     def along(self, walk: Walk) -> str:
-        """Lanes lie along whichever side has the smaller stride in the first input that moves, but not along what is
-        too short for them."""
-        for kept, reduced in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
+        """Lanes lie along whichever side has the smaller stride in the largest input, the first of equals, but not
+        along what is too short for them."""
+        extents = (*walk.kept, *walk.reduced)
+        inputs = sorted(
+            zip(walk.kept_steps[1:], walk.reduced_steps, strict=True),
+            key=lambda steps: -prod(n for n, step in zip(extents, (*steps[0], *steps[1]), strict=True) if step),
+        )
+        for kept, reduced in inputs:
             near = abs(kept[-1]) if walk.kept[-1] > 1 else 0
             if near or reduced[-1]:
                 if self.walk == "chunk" and near and prod(walk.reduced) < SHORT * len(self.op.state) <= prod(walk.kept):

@@ -14,6 +14,7 @@ from pyopencl.tools import ImmediateAllocator, MemoryPool
 
 from clarray.errors import DeviceError, OutOfDeviceMemory
 
+from . import pages
 from .stats import counters
 
 if TYPE_CHECKING:
@@ -129,13 +130,13 @@ class Memory:
         """A block of its own; OutOfDeviceMemory where the device is full even after freeing what is held."""
         if self.limit is None:
             try:
-                return Block(self.context, self.pool.allocate(nbytes or 4), nbytes)
+                return self._take(nbytes)
             except cl.Error as error:
                 self._check_full(error, nbytes)
         elif self.pool.managed_bytes + self.adopted + nbytes <= self.limit:
-            return self._within(nbytes, lambda: Block(self.context, self.pool.allocate(nbytes or 4), nbytes))
+            return self._within(nbytes, lambda: self._take(nbytes))
         self._make_room()
-        return self._within(nbytes, lambda: Block(self.context, self.pool.allocate(nbytes or 4), nbytes))
+        return self._within(nbytes, lambda: self._take(nbytes))
 
     def adopt(self, array: np.ndarray[Any, Any]) -> HostBlock:
         """A block over the memory of a C-contiguous array that nobody else has."""
@@ -207,6 +208,18 @@ class Memory:
         held = self.pool.managed_bytes - self.pool.active_bytes
         borrowed = sum(block.nbytes for block in self.host_blocks)
         return MemoryStats(self.in_use, held, borrowed, self.limit)
+
+    def _take(self, nbytes: int) -> Block:
+        """A block of the pool; memory that is new to it, on a CPU, in large pages."""
+        pool, context = self.pool, self.context
+        if nbytes < pages.LEAST or context.traits.kind != "cpu" or not context.traits.unified:
+            return Block(context, pool.allocate(nbytes or 4), nbytes)
+        before = pool.managed_bytes
+        block = Block(context, pool.allocate(nbytes), nbytes)
+        if pool.managed_bytes > before:
+            with context.lock:
+                pages.ask(context.queue, block.buffer)
+        return block
 
     def _over(self, data: np.ndarray[Any, Any]) -> Any:
         return cl.Buffer(self.context.cl, cl.mem_flags.READ_WRITE | cl.mem_flags.USE_HOST_PTR, hostbuf=data)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import subprocess
 import sys
 import textwrap
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import oracle
+import pyopencl as cl
 import pytest
 
 from clarray.array.convert import to_array
@@ -53,6 +56,43 @@ def test_new_memory_is_poisoned(ctx):
     if "simulator" in ctx.traits.quirks:
         pytest.skip("a simulator finds uninitialized memory by itself")
     assert oracle.is_poison(empty(ctx, 1000).numpy())
+
+
+def advised(address):
+    """Whether the system was asked for large pages at this address of the process."""
+    inside = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        if place := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
+            inside = int(place[1], 16) <= address < int(place[2], 16)
+        elif inside and line.startswith("VmFlags:"):
+            return "hg" in line.split()
+    raise AssertionError("nothing lies there")
+
+
+def test_large_blocks_of_a_cpu_ask_for_large_pages(ctx):
+    if ctx.traits.kind != "cpu" or not Path("/sys/kernel/mm/transparent_hugepage").exists():
+        pytest.skip("no memory of the host's, or a system without large pages")
+    ctx.memory.pool.free_held()
+    x = empty(ctx, 37 * MEGABYTE)
+    x.block.map()
+    start = x.block.mapping.__array_interface__["data"][0]
+    assert advised(start + MEGABYTE)
+    assert advised(start + 36 * MEGABYTE)
+
+
+def test_asking_for_large_pages_does_not_wait(ctx):
+    """The address of a new block is known before what was enqueued is done."""
+    if ctx.traits.kind != "cpu":
+        pytest.skip("its memory is not the host's")
+    x = to_array(np.linspace(0, 1, 1 << 22, dtype=np.float32))
+    for _ in range(20):  # as long as many new blocks
+        x = ops.sin(ops.tan(x))
+    event = x.block.event
+    ctx.memory.pool.free_held()
+    held = empty(ctx, 99 * MEGABYTE)
+    assert event.command_execution_status != cl.command_execution_status.COMPLETE
+    del held
+    ctx.synchronize()
 
 
 @pytest.fixture
