@@ -1,8 +1,8 @@
 """Timing in turns: each peer in batches, again and again in a fresh order, none beside another's waking threads.
 
 Threads of OpenBLAS, of OpenMP and of XLA go on spinning for some time after a call, and on a machine of few cores they
-take the next peer's. So a turn begins with `quiet`, which waits until no thread of this process burns time,
-however long that takes; some untimed calls then wake the peer's own threads and caches; and its batch is timed.
+take the next peer's. So a turn begins with `quiet`, which waits until no thread of this process burns time, half a
+second at most; some untimed calls then wake the peer's own threads and caches; and its batch is timed.
 """
 
 from __future__ import annotations

@@ -2,10 +2,11 @@
 
 The radix sort goes from the least significant digit to the most (Knuth, The Art of Computer Programming 3, 5.2.5),
 so it is stable. On a CPU a pass has two launches: every part of a row counts its digits; then, from all counts, knows
-where its records go, and moves them. Many rows that fit into a cache are sorted by a work-item each, and short ones
-by counting for each element those before it. A GPU's pass has three launches, as in Satish, Harris and Garland
-(Designing efficient sorting algorithms for manycore GPUs, 2009): tiles are counted, the counts scanned, and each
-tile is sorted in local memory so that neighbours are written by neighbours.
+where its records go, and moves them. Many rows that fit into a cache are sorted by a work-item each, those of up to
+1,024 values by a network of exchanges in the lanes of vectors, and short ones by counting for each element those
+before it. A GPU's pass has three launches, as in Satish, Harris and Garland (Designing efficient sorting algorithms for
+manycore GPUs, 2009): tiles are counted, the counts scanned, and each tile is sorted in local memory so that neighbours
+are written by neighbours.
 
 The first k of many elements are chosen before they are sorted: each part of a row keeps its k best, found by fixing
 their last key bit by bit.
