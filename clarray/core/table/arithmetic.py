@@ -1,6 +1,7 @@
 """Rows: arithmetic, division, roots, rounding, signs, extremes.
 
-Where a maximum ties, each operand receives half of the gradient, as in JAX.
+Where a maximum ties, each operand receives half of the gradient, as in JAX. Gradients for complex operands are such
+that the change of the cost is the real part of the sum of g * dx.
 """
 
 from __future__ import annotations
@@ -10,7 +11,19 @@ from typing import Any
 from ..dtypes import FLOATING, NUMERIC, REAL, REAL_FLOATING, REAL_OR_BOOL
 from ..op import Ufunc
 from . import ufunc
-from .logic import equal, greater, greater_equal, less, less_equal, logical_and, where
+from .logic import (
+    conj,
+    conjugated,
+    equal,
+    greater,
+    greater_equal,
+    is_complex,
+    less,
+    less_equal,
+    logical_and,
+    real,
+    where,
+)
 
 POSITIVE = (0.1, 10.0)
 DIVISION = ((-10.0, 10.0), (0.5, 10.0))
@@ -76,7 +89,7 @@ hypot = ufunc(
 
 abs = ufunc(
     "abs", "x", {"bu": "x", "i": "({T})abs(x)", "f": "fabs(x)", "c": "complex_abs(x)"}, NUMERIC, result="real",
-    grad=lambda g, out, x: (g * sign(x),), doc="the absolute value; its gradient at 0 is 0",
+    grad=lambda g, out, x: (g * conjugated(sign(x)),), doc="the absolute value; its gradient at 0 is 0",
 )  # fmt: skip
 negative = ufunc(
     "negative", "x", {"iu": "({T})-({U})x", "fc": "-x"}, NUMERIC,
@@ -89,7 +102,9 @@ positive = ufunc(
 sign: Ufunc = ufunc(
     "sign", "x",
     {"i": "(x > 0) - (x < 0)", "u": "x != 0", "f": "x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x", "c": "complex_sign(x)"},
-    NUMERIC, refuses_bool="a bool has no sign", doc="-1, 0 or 1; of complex numbers x / |x|",
+    NUMERIC, refuses_bool="a bool has no sign",
+    grad=lambda g, out, x: (_turned(g, out, x) if is_complex(x) else None,),
+    doc="-1, 0 or 1; of complex numbers x / |x|",
 )  # fmt: skip
 signbit = ufunc(
     "signbit", "x", "signbit(x)", REAL_FLOATING, result="bool", doc="whether the sign bit is set: of -0.0, True"
@@ -129,6 +144,11 @@ clip = ufunc(
     ),
     domain=((-10.0, 10.0), (-6.0, -2.0), (2.0, 6.0)), doc="x where it lies between lo and hi, else the nearer of them",
 )  # fmt: skip
+
+
+def _turned(g: Any, out: Any, x: Any) -> Any:
+    """The gradient of x / |x|, which only turns: what of g lies along x is left out. At 0 it is 0."""
+    return where(equal(x, 0), 0, (g - real(g * out) * conj(out)) / abs(x))
 
 
 def _share(g: Any, wins: Ufunc, x: Any, y: Any) -> Any:

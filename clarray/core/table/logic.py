@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+
 from ..dtypes import ANY, BOOL, INTEGER, INTEGER_OR_BOOL, NUMERIC, REAL_OR_BOOL
 from ..op import Ufunc
 from . import ufunc
@@ -82,16 +86,25 @@ where: Ufunc = ufunc(
 real = ufunc(
     "real", "x", {"biuf": "x", "c": "x.x"}, ANY, result="real", ulp=0, grad=lambda g, out, x: (g,), doc="the real part"
 )
-imag = ufunc("imag", "x", {"biuf": "0", "c": "x.y"}, ANY, result="real", ulp=0, doc="the imaginary part")
+imag = ufunc(
+    "imag", "x", {"biuf": "0", "c": "x.y"}, ANY, result="real", ulp=0,
+    grad=lambda g, out, x: (-1j * g if is_complex(x) else None,), doc="the imaginary part",
+)  # fmt: skip
 conj: Ufunc = ufunc(
     "conj", "x", {"iuf": "x", "c": "complex_conj(x)"}, NUMERIC, ulp=0,
     grad=lambda g, out, x: (conj(g),), doc="the complex conjugate",
 )  # fmt: skip
 angle = ufunc(
-    "angle",
-    "x",
-    {"f": "atan2(({R})0, x)", "c": "complex_angle(x)"},
-    NUMERIC,
-    result="real",
-    doc="the argument, in radians",
-)
+    "angle", "x", {"f": "atan2(({R})0, x)", "c": "complex_angle(x)"}, NUMERIC, result="real",
+    grad=lambda g, out, x: (-1j * g / x if is_complex(x) else None,), doc="the argument, in radians",
+)  # fmt: skip
+
+
+def is_complex(x: Any) -> bool:
+    """Whether an operand, an array or a variable, is complex."""
+    return np.dtype(x.dtype).kind == "c"
+
+
+def conjugated(x: Any) -> Any:
+    """What a change of a real value is multiplied by is conjugated in the gradient: reals stay as they are."""
+    return conj(x) if is_complex(x) else x

@@ -8,7 +8,7 @@ from ..dtypes import ANY, REAL_OR_BOOL
 from ..op import Reduction
 from . import reduction
 from .functions import exp
-from .logic import equal, where
+from .logic import conjugated, equal, where
 
 WRAPPING_SUM = "({S})((ulong)a0 + (ulong)b0)"
 WRAPPING_PRODUCT = "({S})((ulong)a0 * (ulong)b0)"
@@ -95,7 +95,7 @@ logsumexp = reduction(
 var = reduction(
     "var", "x m", {"biuf": "(x - m) * (x - m)", "c": "dot(x - m, x - m)"}, "a0 + b0", "0", ANY,
     state=("real",), result="real", finish="a0 / fmax(count - correction, ({T})0)", cascade=True,
-    grad=lambda g, out, x, m, count, correction=0, **_: (2 * g * (x - m) / (count - correction), None),
+    grad=lambda g, out, x, m, count, correction=0, **_: (2 * g * conjugated(x - m) / (count - correction), None),
     doc="the mean squared distance from m",
 )  # fmt: skip
 
