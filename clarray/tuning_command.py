@@ -42,8 +42,8 @@ def run(args: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     status = 0
     try:
+        facts = measure.measure(context)
         with store.writing() as kept:
-            facts = measure.measure(context)
             for name, value in facts.items():
                 kept.keep_fact(device, name, value)
         print(f"measured    {measure.described(facts)}")

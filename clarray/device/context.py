@@ -66,7 +66,7 @@ class Context:
         kept = load(self.device)
         listed = self.device.cl.extensions
         known = kept.facts.get("features")
-        if isinstance(known, dict) and known.get("listed") == listed:
+        if isinstance(known, dict) and known.get("listed") == listed and isinstance(known.get("work"), list):
             found = set(known["work"])
         else:
             found = try_features(self.cl, self.queue, self.device.cl)
