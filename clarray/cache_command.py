@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from clarray.codegen import templates
 from clarray.config import config
 from clarray.device import store
 from clarray.errors import ClarrayError
 
+SHOWN = 8  # names of what is left
+# In `programs`: clarray's binaries, one that was being written, pyopencl's entries and its lock
+PROGRAMS = re.compile(r"[0-9a-f]{64}\.bin|tmp[a-z0-9_]{8}|[0-9a-f]{32}|lock")
+
 
 @dataclass(frozen=True)
 class Place:
-    """A folder or file in which something is kept, and what one entry of it is: a subfolder or a file."""
+    """A folder or file in which something is kept."""
 
     what: str
     path: Path
-    own: bool = False  # clarray's, so that --clear empties it
+    own: re.Pattern[str] | None = None  # the names that clarray gives: what --clear removes
+
+    def entries(self) -> tuple[list[Path], list[Path]]:
+        """What is kept there, and what else lies beside it in a folder of clarray's."""
+        if self.own is None or not self.path.is_dir():
+            return [self.path], []
+        found: tuple[list[Path], list[Path]] = ([], [])
+        for entry in sorted(self.path.iterdir()):
+            found[not self.own.fullmatch(entry.name)].append(entry)
+        return found
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The command's options."""
-    parser.add_argument("--clear", action="store_true", help="empty clarray's own, and say what it leaves")
+    parser.add_argument("--clear", action="store_true", help="remove clarray's own, and say what it leaves")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,9 +56,9 @@ def places() -> list[Place]:
 
     own = Path(os.path.expanduser(config.cache_dir))
     found = [
-        Place("tuned choices", store.path(), own=True),
-        Place("programs", own / "programs", own=True),
-        Place("templates, as Python", own / "templates", own=True),
+        Place("tuned choices", store.path(), re.compile(re.escape(store.path().name))),
+        Place("programs", own / "programs", PROGRAMS),
+        Place("templates, as Python", own / "templates", templates.KEPT),
         Place("programs, by pyopencl", Path(platformdirs.user_cache_dir("pyopencl", "pyopencl"))),
         Place("launchers, by pytools", Path(platformdirs.user_cache_dir("pytools", "pytools"))),
     ]
@@ -56,9 +73,11 @@ def places() -> list[Place]:
     return found
 
 
-def measured(path: Path) -> tuple[int, int]:
-    """Files and bytes in a folder, or of a file."""
-    files = [path] if path.is_file() else [Path(root, name) for root, _, names in os.walk(path) for name in names]
+def measured(paths: Iterable[Path]) -> tuple[int, int]:
+    """Files and bytes in folders and of files."""
+    files: list[Path] = []
+    for path in paths:
+        files += [path] if path.is_file() else [Path(root, name) for root, _, names in os.walk(path) for name in names]
     sizes = []
     for file in files:
         try:
@@ -70,7 +89,7 @@ def measured(path: Path) -> tuple[int, int]:
 
 def _show() -> int:
     for place in places():
-        count, size = measured(place.path)
+        count, size = measured(place.entries()[0])
         print(f"{place.what:<24}{count:>6,} file{'s' if count != 1 else ' '}{_bytes(size):>10}  {place.path}")
     print()
     try:
@@ -88,22 +107,30 @@ def _show() -> int:
 def _clear() -> int:
     status = 0
     for place in places():
-        count, size = measured(place.path)
+        entries, others = place.entries()
+        count, size = measured(entries)
         what = f"{place.what}: {count:,} file{'s' * (count != 1)}, {_bytes(size)}, {place.path}"
-        if not place.own:
+        if place.own is None:
             if count:
                 print(f"left     {what}")
             continue
         try:
-            if place.path.is_dir():
-                shutil.rmtree(place.path)
-            elif place.path.exists():
-                place.path.unlink()
+            for entry in entries:
+                if entry.is_dir() and not entry.is_symlink():
+                    shutil.rmtree(entry)
+                else:
+                    entry.unlink(missing_ok=True)
         except OSError as error:
             print(f"clarray: {place.path} cannot be removed: {error}", file=sys.stderr)
             status = 1
         else:
             print(f"removed  {what}")
+        if others:
+            names = ", ".join(other.name for other in others[:SHOWN]) + ", ..." * (len(others) > SHOWN)
+            print(f"left     what clarray did not write in {place.path}: {names}")
+        elif place.path.is_dir():
+            with suppress(OSError):  # not empty after all
+                place.path.rmdir()
     return status
 
 

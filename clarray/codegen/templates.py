@@ -25,6 +25,7 @@ _UNDEFINED = re.compile(r"'(\w+)' is not defined")
 _NEIGHBOURS = 2  # lines shown before and after the one that failed
 _SPEC_CHARACTERS = 2000
 OLD = 7 * 86400  # seconds after which the Python of templates that have changed since is removed
+KEPT = re.compile(r"[0-9a-f]{16}")  # names of the folders in which templates are kept as Python
 _opening = threading.Lock()
 
 
@@ -151,12 +152,12 @@ def _compiled(folder: Path) -> Path | None:
 
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in sorted(folder.rglob("*.mako"))]
     what = repr((__version__, mako.__version__, sys.version, str(folder), stats))
-    kept = Path(config.cache_dir, "templates", hashlib.sha256(what.encode()).hexdigest()[:16])
+    kept = Path(os.path.expanduser(config.cache_dir), "templates", hashlib.sha256(what.encode()).hexdigest()[:16])
     try:
         if not kept.is_dir():
             kept.mkdir(parents=True)
             for other in kept.parent.iterdir():
-                if time.time() - other.stat().st_mtime > OLD:
+                if KEPT.fullmatch(other.name) and time.time() - other.stat().st_mtime > OLD:
                     shutil.rmtree(other, ignore_errors=True)
     except FileExistsError:  # another process was first
         pass
