@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--device D] [--peers] [--json FILE] [--plot FILE] [case ...]`"""
+"""`python -m benchmarks [--device D] [--peers] [--json FILE] [--plot FILE] [--check] [case ...]`"""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from clarray.device.current import context_for, use
 from clarray.errors import ClarrayError
 
 from . import cases  # noqa: F401  the rows add themselves
-from .harness import CASES, Bench, Case
+from .check import check
+from .harness import CASES, Bench, Case, Skip
 from .report import as_json, table
 
 
@@ -25,11 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--plot", metavar="FILE", help="draw the roofline, and beside it FILE-ratios (needs matplotlib)"
     )
+    parser.add_argument("--check", action="store_true", help="time nothing: compare all results, of little data")
     parser.add_argument("--list", action="store_true", help="name the cases")
     args = parser.parse_args(arguments)
     chosen = select(args.cases)
     if args.list or not chosen:
-        print("\n".join(f"{c.chapter}: {c.name}" for c in chosen or CASES))
+        kinds = {None: "", "cpu": " (CPUs)", "gpu": " (GPUs)"}
+        print("\n".join(f"{c.chapter}: {c.name}{kinds[c.kind]}" for c in chosen or CASES))
         return 0 if chosen else 2
     try:
         if args.device:
@@ -38,12 +41,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClarrayError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1
+    if args.check:
+        return compare(Bench(context, args.peers, small=True), chosen)
     if hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.5:
         print(
             f"benchmarks: the machine is busy (load {os.getloadavg()[0]:.1f}): ratios are not to be trusted",
             file=sys.stderr,
         )
     bench = Bench(context, args.peers)
+    chosen = [c for c in chosen if c.kind in (None, context.traits.kind)]
     results = []
     start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
     for number, row in enumerate(chosen, 1):
@@ -64,6 +70,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         draw(found, args.plot)
     return 0
+
+
+def compare(bench: Bench, chosen: Sequence[Case]) -> int:
+    """Say of each case who agrees, and what is wrong with the others; 1 if anything is."""
+    failed = False
+    for row in chosen:
+        try:
+            found = check(bench, row)
+        except Skip as why:
+            print(f"{row.name}: {why}")
+            continue
+        failed = failed or any(found.values())
+        verdicts = [f"{name} {wrong or 'agrees'}" for name, wrong in found.items()]
+        print(f"{row.name}: {', '.join(verdicts) or 'alone'}")
+    for name, reason in bench.peers.absent.items():
+        print(f"without {name}: {reason}")
+    return int(failed)
 
 
 def select(words: Sequence[str]) -> list[Case]:

@@ -15,8 +15,9 @@ out.
 
 `nbytes` (read and written by the least work that does the job) and `flops` (in `dtype`) give the case its place under
 the roofline. A goal is (peer, ratio): our median is at most so many times that peer's, or that of the best of several
-peers; ("seconds", s) is a bound on our median. A third item, "cpu" or "gpu", is the kind of device that it is for.
-Several goals stand in a list.
+peers; ("seconds", s) is a bound on our median, and ("copy", ratio) holds it against a copy of `nbytes` at the bandwidth
+measured. A third item, "cpu" or "gpu", is the kind of device that it is for. Several goals stand in a list. A whole
+case is for one kind where `kind` says so.
 `enqueued` cases time calls that do not wait; the harness waits between batches, off the clock.
 """
 
@@ -26,6 +27,7 @@ import gc
 import importlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -34,6 +36,7 @@ from clarray.device.context import Context
 from clarray.errors import ClarrayError
 
 from .peers import PEERS, Peers
+from .raw import Raw
 from .timing import BATCH, SHORT_BATCH, Timing, Work, take_turns
 
 OURS, NUMPY, COPY, PEAK, SECONDS = "ours", "NumPy", "copy", "peak", "seconds"
@@ -70,6 +73,7 @@ class Case:
     dtype: str = "float32"
     goals: tuple[Goal, ...] = ()
     enqueued: bool = False
+    kind: str | None = None  # of device that it is for; None: any
 
 
 CASES: list[Case] = []
@@ -130,8 +134,9 @@ class Result:
         return least / self.timings[OURS].median
 
     def ratio(self, *peers: str) -> float | None:
-        """Our time over that of the best of these peers; None where none was measured."""
-        theirs = [self.timings[peer].median for peer in peers if peer in self.timings]
+        """Our time over that of the best of these peers; None where none was measured. A copy has the case's bytes."""
+        scale = {COPY: self.case.nbytes / self.copied} if self.copied else {}
+        theirs = [self.timings[peer].median * scale.get(peer, 1) for peer in peers if peer in self.timings]
         return self.timings[OURS].median / min(theirs) if theirs else None
 
     @property
@@ -146,21 +151,33 @@ class Result:
 
 
 class Bench:
-    """What cases work with: a context, its raw kernels, random data, and peers where they are wanted."""
+    """What cases work with: a context, its raw kernels, random data, and peers where they are wanted.
 
-    def __init__(self, context: Context, peers: bool = False, seed: int | None = None) -> None:
-        from .raw import Raw
+    Where it is `small`, data are: enough to compare results, too little to time anything.
+    """
 
+    def __init__(self, context: Context, peers: bool = False, seed: int | None = None, small: bool = False) -> None:
         self.context = context
+        self.small = small
         self.rng = np.random.default_rng(seed)
-        self.raw = Raw(context)
         self.peers = Peers(context, peers)
         self._roofs: dict[str, tuple[Work, float]] = {}
 
+    @cached_property
+    def raw(self) -> Raw:
+        """Kernels written by hand, on this device."""
+        return Raw(self.context)
+
+    def extent(self, n: int) -> int:
+        """n, or where the bench is small no more than 60; equal extents stay equal."""
+        return min(n, 32 + n % 29) if self.small else n
+
     def draw(self, *shape: int, dtype: str = "float32") -> np.ndarray[Any, Any]:
         """Fresh normal numbers; integers among them are rounded."""
+        shape = tuple(map(self.extent, shape))
         if np.dtype(dtype).kind == "c":
-            return (self.draw(*shape, dtype="float64") + 1j * self.draw(*shape, dtype="float64")).astype(dtype)
+            real, imaginary = (self.rng.standard_normal(shape) for _ in range(2))
+            return (real + 1j * imaginary).astype(dtype)
         return self.rng.standard_normal(shape, np.float64 if dtype == "float64" else np.float32).astype(dtype)
 
     def beside(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,11 +29,12 @@ class Absent(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """A library: its module, its array from an ndarray, how one waits for a result."""
+    """A library: its module, its array from an ndarray, how one waits for a result and brings it to the host."""
 
     load: Callable[[Context], Any]  # ImportError or Absent where it is not there
     array: Callable[[Any, HostArray], Any] = lambda module, x: x
     wait: Callable[[Any, Any], Any] | None = None  # None: it returns when it is done
+    host: Callable[[Any, Any], HostArray] = lambda module, result: np.asarray(result)
     like: str | None = None  # whose formula serves where a case gives none
     always: bool = False  # timed without --peers too: it is installed with clarray
 
@@ -48,12 +50,17 @@ def _jax(context: Context) -> Any:
 
 
 def _on_card(name: str, cuda: Callable[[Any], bool]) -> Callable[[Context], Any]:
+    """A peer on an NVIDIA device, which multiplies float32 as such: not as TF32."""
+
     def load(context: Context) -> Any:
         if "NVIDIA" not in context.device.cl.vendor.upper():
             raise Absent("it runs on NVIDIA devices")
+        os.environ["CUPY_TF32"] = "0"
         module = importlib.import_module(name)
         if not cuda(module):
             raise Absent("it finds no CUDA device")
+        if name == "torch":
+            module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = False  # type: ignore[attr-defined]
         return module
 
     return load
@@ -67,13 +74,18 @@ def _pyopencl(context: Context) -> Any:
 
 
 class Matrix:
-    """What CLBlast works on: a buffer that holds a C-ordered array."""
+    """What CLBlast works on: a buffer that holds a C-ordered array, zeros if none is given."""
 
     def __init__(self, context: Context, shape: tuple[int, ...], dtype: Any, data: HostArray | None = None) -> None:
-        flags = cl.mem_flags.READ_WRITE | (0 if data is None else cl.mem_flags.COPY_HOST_PTR)
         self.shape, self.dtype = shape, np.dtype(dtype)
-        nbytes = int(np.prod(shape)) * self.dtype.itemsize
-        self.buffer = cl.Buffer(context.cl, flags, size=0 if data is not None else nbytes, hostbuf=data)
+        flags = cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR
+        self.buffer = cl.Buffer(context.cl, flags, hostbuf=np.zeros(shape, dtype) if data is None else data)
+
+    def numpy(self, context: Context) -> HostArray:
+        """The elements, waited for."""
+        out = np.empty(self.shape, self.dtype)
+        cl.enqueue_copy(context.queue, out, self.buffer)
+        return out
 
 
 class CLBlast:
@@ -94,7 +106,10 @@ class CLBlast:
         if x.dtype != y.dtype or x.dtype.name not in ("float32", "float64"):
             raise Absent(f"CLBlast multiplies float32 and float64, not {x.dtype.name}")
         shape = (*x.shape[:-1], *y.shape[-1:]) if len(y.shape) > 1 else x.shape[:-1]
-        out = self.results.setdefault((x.shape, y.shape, x.dtype), Matrix(self.context, shape, x.dtype))
+        key = (x.shape, y.shape, x.dtype)
+        if key not in self.results:
+            self.results[key] = Matrix(self.context, shape, x.dtype)
+        out = self.results[key]
         scalar = ctypes.c_float if x.dtype == np.float32 else ctypes.c_double
         letter, size = ("S" if x.dtype == np.float32 else "D"), ctypes.c_size_t
         queue = ctypes.c_void_p(self.context.queue.int_ptr)
@@ -125,6 +140,7 @@ PEERS = {
         _on_card("torch", lambda torch: bool(torch.cuda.is_available())),
         lambda torch, x: torch.from_numpy(x).cuda(),
         lambda torch, result: torch.cuda.synchronize(),
+        lambda torch, result: result.cpu().numpy(),
         like="torch",
     ),
     "JAX": Peer(_jax, lambda jnp, x: jnp.asarray(x), lambda jnp, result: sys.modules["jax"].block_until_ready(result)),
@@ -132,6 +148,7 @@ PEERS = {
         _on_card("cupy", lambda cupy: cupy.cuda.runtime.getDeviceCount() > 0),
         lambda cupy, x: cupy.asarray(x),
         lambda cupy, result: cupy.cuda.runtime.deviceSynchronize(),
+        lambda cupy, result: cupy.asnumpy(result),
         like="NumPy",
     ),
     "numexpr": Peer(_module("numexpr")),
@@ -139,12 +156,14 @@ PEERS = {
         _pyopencl,
         lambda array, x: array.to_device(array.clarray_queue, x),
         lambda array, result: array.clarray_queue.finish(),
+        lambda array, result: result.get(),
         always=True,
     ),
     "CLBlast": Peer(
         CLBlast,
         lambda blas, x: Matrix(blas.context, x.shape, x.dtype, np.ascontiguousarray(x)),
         lambda blas, result: blas.context.queue.finish(),
+        lambda blas, result: result.numpy(blas.context),
     ),
 }  # fmt: skip
 
@@ -187,15 +206,27 @@ class Peers:
                 work[name] = _call(name, formula, module, own, peer.wait if wait else None, jit)
         return work
 
+    def host(self, name: str, result: Any) -> HostArray:
+        """A peer's result as an ndarray."""
+        return PEERS[name].host(self.module(name), result)
+
 
 def _call(
     name: str, formula: Callable[..., Any], module: Any, arrays: list[Any], wait: Any, jit: bool
 ) -> Callable[[], Any]:
-    """A call without arguments: the formula on the peer's arrays, and the wait."""
+    """A call without arguments that returns the result: the formula on the peer's arrays, and the wait."""
 
     def compute(*operands: Any) -> Any:
         return formula(module, *operands)
 
     if name == "JAX" and jit:
         compute = importlib.import_module("jax").jit(compute)
-    return (lambda: compute(*arrays)) if wait is None else (lambda: wait(module, compute(*arrays)))
+    if wait is None:
+        return lambda: compute(*arrays)
+
+    def waited() -> Any:
+        result = compute(*arrays)
+        wait(module, result)
+        return result
+
+    return waited

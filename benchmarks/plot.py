@@ -16,12 +16,11 @@ from typing import Any
 
 INK, FAINT = "#222222", "#8a8a8a"
 FASTER, SLOWER = "#0072b2", "#d55e00"
-PEERS = {  # marker and colour
+PEERS = {  # marker and colour; who has none, such as kernels by hand, is no peer
     "NumPy": ("o", "#e69f00"), "NumPy out=": ("o", "#b37a00"), "torch": ("s", "#d55e00"), "JAX": ("D", "#009e73"),
     "CuPy": ("o", "#009e73"), "torch.cuda": ("s", "#7a3500"), "numexpr": ("v", "#56b4e9"),
     "pyopencl.array": ("^", "#999999"), "CLBlast": ("P", "#cc79a7"),
 }  # fmt: skip
-HIDDEN = ("ours", "copy", "peak", "raw")
 STYLE: Any = {
     "font.family": "sans-serif", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
     "axes.edgecolor": FAINT, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "text.color": INK,
@@ -71,7 +70,8 @@ def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
         dtype: statistics.median(c["roof"][1] for c in cases if c["dtype"] == dtype)
         for dtype in sorted({c["dtype"] for c in cases})
     }
-    low, high = min(intensities) / 3, max(max(intensities) * 2, 3 * max(peaks.values()) / bandwidth)
+    ridges = [peak / bandwidth for peak in peaks.values()]
+    low, high = min(*intensities, *ridges) / 3, max(2 * max(intensities), 3 * max(ridges))
     figure, axes = pyplot.subplots(figsize=(9, max(5.6, 0.19 * len(cases) + 1)))
     for dtype, peak in peaks.items():
         ridge = peak / bandwidth
@@ -196,7 +196,7 @@ def beside(case: Mapping[str, Any]) -> tuple[str, float, float | None] | None:
     """The peer that a case is held against, our ratio to it, and the goal if there is one."""
     if case["skipped"]:
         return None
-    times = {name: t["median"] for name, t in case["seconds"].items() if name not in HIDDEN}
+    times = {name: t["median"] for name, t in case["seconds"].items() if name in PEERS}
     ours = case["seconds"]["ours"]["median"]
     most = None
     for goal in case.get("goals", ()):

@@ -30,9 +30,9 @@ def main() -> int:
 
 def rendered(results: list[dict[str, Any]]) -> str:
     """Markdown: a row for each case, for each device the time and how it compares; cases without a goal folded away."""
-    every = {c["name"]: c for r in results for c in r["cases"]}
-    with_goal = [name for name, c in every.items() if c.get("goals")]
-    others = [name for name, c in every.items() if not c.get("goals")]
+    every = [c for r in results for c in r["cases"]]
+    with_goal = list(dict.fromkeys(c["name"] for c in every if c.get("goals")))
+    others = [name for name in dict.fromkeys(c["name"] for c in every) if name not in with_goal]
     lines = [
         "Time, and its ratio to the peer's in the same run (below 1 is faster): that of the goal, with ✓ or ✗ for "
         "reached or missed, or the fastest that was there.",

@@ -12,21 +12,37 @@ from ..harness import Bench, case
 def convolution(name, x, w, stride=1, padding=0, groups=1, goal=None):
     """The case of a convolution of operands of these shapes."""
     sides = [(n + 2 * padding - k) // stride + 1 for n, k in zip(x[2:], w[2:])]
+    nbytes = 4 * (prod(x) + prod(w) + x[0] * w[0] * prod(sides))
 
-    @case(f"conv2d {name}", flops=2.0 * x[0] * prod(sides) * prod(w), goal=goal)
+    @case(f"conv2d {name}", nbytes=nbytes, flops=2.0 * x[0] * prod(sides) * prod(w), goal=goal)
     def prepare(bench: Bench):
         images, kernels = bench.draw(*x), bench.draw(*w)
         a, b = ca.asarray(images), ca.asarray(kernels)
-        found = {"ours": lambda: ca.nn.conv2d(a, b, stride, padding, groups=groups).sync()}
-        if torch := bench.peer("torch"):
-            s, t = torch.from_numpy(images), torch.from_numpy(kernels)
-            found["torch"] = lambda: torch.nn.functional.conv2d(s, t, None, stride, padding, 1, groups)
-        if lax := bench.peer("jax.lax"):
-            u, v = (bench.peer("jax.numpy").asarray(z) for z in (images, kernels))
-            found["JAX"] = lambda: lax.conv_general_dilated(
-                u, v, (stride, stride), [(padding, padding)] * 2, feature_group_count=groups
-            ).block_until_ready()
-        return found
+        parts = images.shape[1] if groups > 1 else 1
+
+        def numpy(np, x, w):
+            """All windows side by side times the kernels; the windows of a depthwise one channel by channel."""
+            x = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+            windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], (2, 3))[:, :, ::stride, ::stride]
+            if parts > 1:
+                return np.einsum("nchwij,cij->nchw", windows, w[:, 0])
+            return np.moveaxis(np.tensordot(windows, w, ((1, 4, 5), (1, 2, 3))), -1, 1)
+
+        def jax(jnp, x, w):
+            from jax import lax
+
+            sides = [(padding, padding)] * 2
+            return lax.conv_general_dilated(x, w, (stride, stride), sides, feature_group_count=parts)
+
+        formulas = {
+            "NumPy": numpy,
+            "torch": lambda torch, x, w: torch.nn.functional.conv2d(x, w, None, stride, padding, 1, parts),
+            "JAX": jax,
+        }
+        return {
+            "ours": lambda: ca.nn.conv2d(a, b, stride, padding, groups=parts).sync(),
+            **bench.beside(formulas, images, kernels),
+        }
 
 
 convolution("32x64x56x56, 64 of 3x3", (32, 64, 56, 56), (64, 64, 3, 3), padding=1, goal=("torch", 1.2, "cpu"))

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
+from math import log2, prod
 
 import clarray as ca
 
 from ..harness import Bench, case
 
-GOAL = ("torch", 1.5)
+GOAL = ("torch", 1.5, "cpu")
 
 
 def transform(bench: Bench, shape, name="fft", axis=-1):
-    x = bench.draw(*shape)
-    if name != "rfft":
-        x = x + 1j * bench.draw(*shape)
-    a, ours, numpy = ca.asarray(x), getattr(ca.fft, name), getattr(np.fft, name)
-    found = {"ours": lambda: ours(a, axis=axis).sync(), "NumPy": lambda: numpy(x, axis=axis)}
-    if torch := bench.peer("torch"):
-        t, theirs = torch.from_numpy(x), getattr(torch.fft, name)
-        found["torch"] = lambda: theirs(t, dim=axis)
-    if jnp := bench.peer("jax.numpy"):
-        j, jax = jnp.asarray(x), getattr(jnp.fft, name)
-        found["JAX"] = lambda: jax(j, axis=axis).block_until_ready()
-    return found
+    x = bench.draw(*shape, dtype="float32" if name == "rfft" else "complex64")
+    a, ours = ca.asarray(x), getattr(ca.fft, name)
+    formulas = {
+        "NumPy": lambda np, x: getattr(np.fft, name)(x, axis=axis),
+        "torch": lambda torch, x: getattr(torch.fft, name)(x, dim=axis),
+        "JAX": lambda jnp, x: getattr(jnp.fft, name)(x, axis=axis),
+    }
+    return {"ours": lambda: ours(a, axis=axis).sync(), **bench.beside(formulas, x)}
 
 
 def row(title, shape, name="fft", axis=-1, goal=GOAL):
-    @case(title, goal=goal)
+    """The case of a transform: all is read and written once, with the operations of radix 2, half of them if real."""
+    numbers, real = prod(shape), name == "rfft"
+    nbytes = 4 * numbers + 8 * (numbers // shape[axis]) * (shape[axis] // 2 + 1) if real else 16 * numbers
+
+    @case(title, nbytes=nbytes, flops=(2.5 if real else 5) * numbers * log2(shape[axis]), goal=goal)
     def prepare(bench: Bench):
         return transform(bench, shape, name, axis)
 

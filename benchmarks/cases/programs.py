@@ -15,8 +15,8 @@ EXAMPLES, FEATURES, STEPS, RATE, DECAY = 400, 784, 100, 0.1, 0.01
 @case("logistic regression, 400 x 784, 100 steps")
 def logistic_regression(bench: Bench):
     """As in Theano's tutorial: gradients of the cross-entropy and a weight decay, and an update of both variables."""
-    x, y = bench.draw(EXAMPLES, FEATURES), bench.rng.integers(0, 2, EXAMPLES).astype(np.float32)
-    start = bench.draw(FEATURES)
+    x, start = bench.draw(EXAMPLES, FEATURES), bench.draw(FEATURES)
+    y = bench.rng.integers(0, 2, len(x)).astype(np.float32)
     features, labels = T.fmatrix(), T.fvector()
     w, b = ca.shared(start, name="w"), ca.shared(np.float32(0), name="b")
     p = 1 / (1 + T.exp(-T.dot(features, w) - b))
@@ -30,23 +30,24 @@ def logistic_regression(bench: Bench):
         for _ in range(STEPS):
             train(u, v)
         train.sync_shared()
+        return w.get_value(borrow=True, return_internal_type=True)
 
     def by_hand(np, x, y, w):
         b = np.float32(0)
         for _ in range(STEPS):
-            error = (1 / (1 + np.exp(-(x @ w) - b)) - y) / np.float32(EXAMPLES)
+            error = (1 / (1 + np.exp(-(x @ w) - b)) - y) / np.float32(len(x))
             w, b = w - RATE * (x.T @ error + 2 * DECAY * w), b - RATE * error.sum()
         return w
 
     def with_autograd(torch, x, y, start):
-        w, b = start.clone().requires_grad_(), torch.zeros((), requires_grad=True)
+        w, b = start.clone().requires_grad_(), torch.zeros((), device=x.device, requires_grad=True)
         for _ in range(STEPS):
             loss = torch.nn.functional.binary_cross_entropy_with_logits(x @ w + b, y) + DECAY * (w**2).sum()
             gw, gb = torch.autograd.grad(loss, (w, b))
             with torch.no_grad():
                 w -= RATE * gw
                 b -= RATE * gb
-        return w
+        return w.detach()
 
     found = {"ours": ours, **bench.beside({"NumPy": by_hand, "torch": with_autograd}, x, y, start)}
     if jnp := bench.peer("jax.numpy"):

@@ -2,79 +2,57 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import clarray as ca
 
-from ..harness import Bench, case
+from ..harness import COPY, Bench, case
 
 SIDE = 4096
-BYTES = 4 * SIDE * SIDE
-BEST = (("NumPy", "torch", "JAX"), 1.1)
+LARGE = 4 * SIDE  # of matrices so large that a GPU's launch and wait do not count
+BEST = (("NumPy", "torch", "JAX"), 1.1, "cpu")
+COPIED = (COPY, 1 / 0.9, "gpu")
 
 
-def reduced(bench: Bench, name: str, axis, shape: tuple[int, ...] = (SIDE, SIDE)):
-    x = bench.draw(*shape)
-    a = ca.asarray(x)
-    formulas = {
-        "NumPy": lambda np, x: getattr(x, name)(axis=axis),
-        "torch": lambda torch, x: getattr(x, name)() if axis is None else getattr(x, name)(axis),
-        "JAX": lambda jnp, x: getattr(x, name)(axis=axis),
-    }
-    return {"ours": lambda: getattr(a, name)(axis=axis).sync(), **bench.beside(formulas, x)}
+def torch_formula(name, axis):
+    """torch's way where it is not NumPy's."""
+    if axis is None:
+        return lambda torch, x: getattr(x, name)()
+    if name == "max":
+        return lambda torch, x: x.amax(axis)
+    if name == "var":
+        return lambda torch, x: x.var(axis, correction=0)
+    return lambda torch, x: getattr(x, name)(axis)
 
 
-@case("sum, 4096 x 4096", nbytes=BYTES, flops=SIDE * SIDE, goal=BEST)
-def sum_all(bench: Bench):
-    return reduced(bench, "sum", None)
+def reduced(name, axis, shape=(SIDE, SIDE), title="", goal=BEST, **row):
+    """The case of a reduction over an axis or over all."""
+    results = prod(shape) // shape[axis] if axis is not None else 1
+    nbytes = 4 * prod(shape) + (8 if name.startswith("arg") else 4) * results
+    of = name if axis is None else f"{name} axis {axis}"
+
+    @case(title or f"{of}, {' x '.join(map(str, shape))}", nbytes=nbytes, goal=goal, **row)
+    def prepare(bench: Bench):
+        x = bench.draw(*shape)
+        a = ca.asarray(x)
+        formulas = {
+            "NumPy": lambda np, x: getattr(x, name)(axis=axis),
+            "torch": torch_formula(name, axis),
+            "JAX": lambda jnp, x: getattr(x, name)(axis=axis),
+        }
+        return {"ours": lambda: getattr(a, name)(axis=axis).sync(), **bench.beside(formulas, x)}
 
 
-@case("sum axis 0, 4096 x 4096", nbytes=BYTES, flops=SIDE * SIDE, goal=BEST)
-def sum_first(bench: Bench):
-    return reduced(bench, "sum", 0)
-
-
-@case("sum axis 1, 4096 x 4096", nbytes=BYTES, flops=SIDE * SIDE, goal=BEST)
-def sum_last(bench: Bench):
-    return reduced(bench, "sum", 1)
-
-
-@case("argmax axis 1, 4096 x 4096", nbytes=BYTES, goal=BEST)
-def argmax_last(bench: Bench):
-    return reduced(bench, "argmax", 1)
-
-
-@case("var axis 1, 4096 x 4096", nbytes=2 * BYTES)
-def variance(bench: Bench):
-    return reduced(bench, "var", 1)
-
-
-@case("argmax axis 0, 4096 x 4096", nbytes=BYTES, goal=BEST)
-def argmax_first(bench: Bench):
-    return reduced(bench, "argmax", 0)
-
-
-@case("max axis 0, 4096 x 4096", nbytes=BYTES, goal=(("NumPy", "JAX"), 1.1))
-def max_first(bench: Bench):
-    x = bench.draw(SIDE, SIDE)
-    a = ca.asarray(x)
-    formulas = {"NumPy": lambda np, x: x.max(axis=0), "JAX": lambda jnp, x: x.max(axis=0)}
-    return {"ours": lambda: a.max(axis=0).sync(), **bench.beside(formulas, x)}
-
-
-@case("sum axis 1, 64 x 1000 x 500", nbytes=4 * 64 * 1000 * 500, goal=BEST)
-def sum_middle(bench: Bench):
-    return reduced(bench, "sum", 1, (64, 1000, 500))
-
-
-@case("sum axis 1, 1M x 8", nbytes=4 * 9_000_000, goal=BEST)
-def sum_small_rows(bench: Bench):
-    return reduced(bench, "sum", 1, (1_000_000, 8))
-
-
-@case("argmax axis 1, 1M x 8", nbytes=40 * 1_000_000, goal=BEST)
-def argmax_small_rows(bench: Bench):
-    return reduced(bench, "argmax", 1, (1_000_000, 8))
-
-
-@case("sum, 1 x 16M", nbytes=4 << 24, goal=BEST)
-def sum_long_row(bench: Bench):
-    return reduced(bench, "sum", 1, (1, 1 << 24))
+for axis in (None, 0, 1):
+    reduced("sum", axis, flops=SIDE * SIDE)
+reduced("argmax", 1)
+reduced("var", 1, goal=None)
+reduced("argmax", 0)
+reduced("max", 0)
+reduced("sum", 1, (64, 1000, 500))
+reduced("sum", 1, (1_000_000, 8), "sum axis 1, 1M x 8")
+reduced("argmax", 1, (1_000_000, 8), "argmax axis 1, 1M x 8")
+reduced("sum", 1, (1, 1 << 24), "sum, 1 x 16M")
+for axis in (None, 0, 1):
+    reduced("sum", axis, (LARGE, LARGE), goal=COPIED, kind="gpu")
+reduced("argmax", 1, (LARGE, LARGE), goal=COPIED, kind="gpu")

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import clarray as ca
 
 from ..harness import Bench, case
 
-SIZE = 1 << 24
-BYTES = 2 * 4 * SIZE
+
+def cumulative(title, shape, axis=0, goal=None):
+    """The case of a cumulative sum along an axis."""
+
+    @case(f"cumulative sum{title}", nbytes=8 * prod(shape), goal=goal)
+    def prepare(bench: Bench):
+        x = bench.draw(*shape)
+        a = ca.asarray(x)
+        formulas = {
+            "NumPy": lambda np, x: np.cumsum(x, axis),
+            "torch": lambda torch, x: torch.cumsum(x, axis),
+            "JAX": lambda jnp, x: jnp.cumsum(x, axis),
+        }
+        return {"ours": lambda: ca.cumulative_sum(a, axis=axis).sync(), **bench.beside(formulas, x)}
 
 
-def cumulative(bench: Bench, shape: tuple[int, ...], axis: int):
-    x = bench.draw(*shape)
-    a = ca.asarray(x)
-    formulas = {
-        "NumPy": lambda np, x: np.cumsum(x, axis),
-        "torch": lambda torch, x: torch.cumsum(x, axis),
-        "JAX": lambda jnp, x: jnp.cumsum(x, axis),
-    }
-    return {"ours": lambda: ca.cumulative_sum(a, axis=axis).sync(), **bench.beside(formulas, x)}
-
-
-@case("cumulative sum, 16M", nbytes=BYTES, goal=("torch", 0.3))
-def one_row(bench: Bench):
-    return cumulative(bench, (SIZE,), 0)
-
-
-@case("cumulative sum axis 0, 4096 x 4096", nbytes=BYTES, goal=("torch", 0.3))
-def first(bench: Bench):
-    return cumulative(bench, (4096, 4096), 0)
-
-
-@case("cumulative sum axis 1, 4096 x 4096", nbytes=BYTES, goal=("torch", 0.3))
-def last(bench: Bench):
-    return cumulative(bench, (4096, 4096), 1)
+cumulative(", 1,000", (1000,))
+cumulative(", 1,000,003", (1_000_003,))
+cumulative(", 16M", (1 << 24,), goal=("torch", 0.3, "cpu"))
+cumulative(" axis 0, 4096 x 4096", (4096, 4096), 0, ("torch", 0.3, "cpu"))
+cumulative(" axis 1, 4096 x 4096", (4096, 4096), 1, ("torch", 0.3, "cpu"))
+cumulative(" axis 0, 1,000,003 x 3", (1_000_003, 3), 0)
+cumulative(" axis 1, 1,000,003 x 3", (1_000_003, 3), 1)
