@@ -62,6 +62,12 @@ def broadcasts_to(shape: Shape, to: Shape) -> bool:
     return len(shape) <= len(to) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(to), strict=False))
 
 
+def extent(x: Any, axis: int) -> Any:
+    """The number of elements of an array or a variable along an axis, a variable where it is not known."""
+    known: Shape = x.aval.shape if hasattr(x, "aval") else x.shape
+    return x.shape[axis] if known[axis] is None else known[axis]
+
+
 def normalize_axis(axis: Any, ndim: int, who: str) -> int:
     """An axis counted from the front, or AxisError (an IndexError and a ValueError)."""
     try:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import dtypes, ops
-from .aval import Aval, Shape, normalize_axis
+from .aval import Aval, extent, normalize_axis
 from .dtypes import NumpyDType
 from .movement import slice_, unslice
 from .op import Op
@@ -116,12 +116,6 @@ def spectrum(dtype: NumpyDType, fp64: bool) -> NumpyDType:
     if dtype.kind in "fc":
         return np.dtype("complex128" if dtypes.row(dtype).is_double else "complex64")
     return np.dtype("complex128" if fp64 else "complex64")
-
-
-def extent(x: Any, axis: int) -> Any:
-    """The number of x's elements along an axis, a variable where it is not known."""
-    known: Shape = x.aval.shape if hasattr(x, "aval") else x.shape
-    return x.shape[axis] if known[axis] is None else known[axis]
 
 
 def fitted(g: Any, x: Any, params: Mapping[str, Any]) -> Any:

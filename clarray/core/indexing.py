@@ -15,7 +15,9 @@ import numpy as np
 
 from clarray.config import config
 
-from .aval import Aval, Shape, broadcast_shapes
+from . import ops
+from .aval import Aval, Shape, broadcast_shapes, extent
+from .movement import astype
 from .op import Op
 
 WHOLE = slice(None)
@@ -157,7 +159,8 @@ class Take(Indexing):
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         x, *indices = operands
-        return (gather_back(g, x, *indices, **params, ordered=ordered()), *[None] * len(indices))
+        near = [_nearest(i, extent(x, a)) for i, a in zip(indices, params["axes"], strict=True)]
+        return (gather_back(g, x, *near, **params, ordered=ordered()), *[None] * len(indices))
 
 
 class Put(Indexing):
@@ -212,6 +215,15 @@ class GatherBack(Indexing):
         _, _, *indices = operands
         places = {k: v for k, v in params.items() if k != "ordered"}
         return (take(g, *indices, **places), None, *[None] * len(indices))
+
+
+def _nearest(index: Any, size: Any) -> Any:
+    """What `take` makes of an index of an axis with so many elements: one outside is moved to the nearest end."""
+    if not isinstance(size, int):
+        index = astype(index, dtype=np.dtype("int64"))
+        return ops.clip(index, -size, size - 1)
+    limits = np.iinfo(np.dtype(index.dtype))
+    return ops.clip(index, max(-size, int(limits.min)), min(size - 1, int(limits.max)))
 
 
 def ordered() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from clarray.array import eager
 from clarray.array.gpuarray import GpuArray
 from clarray.core import indexing, ops
+from clarray.core.movement import astype
 
 from .arguments import as_operand, axis_of, extents, known_extents
 from .creation import arange
@@ -22,7 +24,7 @@ def take(x: Any, indices: Any, /, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x, "take")
-    return indexing.take(x, _checked(indices, extents(x)[axis], axis), axes=(axis,), position=axis)
+    return indexing.take(x, _checked(indices, extents(x)[axis], axis, "take"), axes=(axis,), position=axis)
 
 
 def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Any:
@@ -34,21 +36,17 @@ def take_along_axis(x: Any, indices: Any, /, axis: int = -1) -> Any:
 
 def put(x: GpuArray, indices: Any, values: Any, /) -> None:
     """x.flat[indices] = values, in place; the values broadcast to the indices."""
-    flat = _checked(indices, x.size, 0)
-    if x.ndim != 1:
-        flat = as_operand(flat)
-        flat = ops.where(ops.less(flat, 0), ops.add(flat, x.size), flat)
-        places = []
-        for n in reversed(x.shape):
-            places.append(ops.remainder(flat, n))
-            flat = ops.floor_divide(flat, n)
-        x[tuple(places[::-1])] = values
+    _check_target(x, "put")
+    flat = _checked(indices, x.size, 0, "put")
+    if x.ndim == 1 or x.layout.c_contiguous:
+        x.reshape(-1)[flat] = values
     else:
-        x[flat] = values
+        x[_unraveled(astype(as_operand(flat), dtype=np.dtype("int64")), x.shape)] = values
 
 
 def put_along_axis(x: GpuArray, indices: Any, values: Any, /, axis: int = -1) -> None:
     """What `take_along_axis` reads is set to `values`, in place."""
+    _check_target(x, "put_along_axis")
     axis = axis_of(axis, x, "put_along_axis")
     x[tuple(_along(x, indices, axis, "put_along_axis"))] = values
 
@@ -58,15 +56,33 @@ def may_share_memory(x1: Any, x2: Any, /) -> bool:
     return isinstance(x1, GpuArray) and isinstance(x2, GpuArray) and eager.may_share_memory(x1, x2)
 
 
-def _checked(indices: Any, size: Any, axis: int) -> Any:
+def _check_target(x: Any, who: str) -> None:
+    if not isinstance(x, GpuArray):
+        raise TypeError(f"{who}() changes its first operand in place: a GpuArray, {type(x).__name__} came")
+
+
+def _unraveled(flat: GpuArray, shape: tuple[int, ...]) -> tuple[GpuArray, ...]:
+    """Positions in an array made flat as one index for each axis, the first out of bounds where they are."""
+    size = prod(shape)
+    flat = ops.where(ops.less(flat, 0), ops.add(flat, size), flat)
+    flat = ops.where(ops.less(flat, 0), size, flat)
+    places = []
+    for n in reversed(shape[1:]):
+        places.append(ops.remainder(flat, n))
+        flat = ops.floor_divide(flat, n)
+    return (flat, *places[::-1])
+
+
+def _checked(indices: Any, size: Any, axis: int, who: str) -> Any:
     """Indices that come from the host, within bounds; those on the device as they are."""
+    host = indices if hasattr(indices, "_bind_rank") else np.asarray(indices)
+    if host is not indices and host.size == 0 and host.dtype.kind == "f":
+        host = host.astype(np.int64)
+    dtype = np.dtype(host.dtype)
+    if dtype.kind not in "iu":
+        raise IndexError(f"{who}(): indices are integers, {dtype.name} came; cast with astype() first")
     if hasattr(indices, "_bind_rank"):
         return indices
-    host = np.asarray(indices)
-    if host.size == 0 and host.dtype.kind == "f":
-        host = host.astype(np.int64)
-    if host.dtype.kind not in "iu":
-        raise IndexError(f"indices are integers, {host.dtype.name} came")
     indexing.check_bounds(host, size if isinstance(size, int) else None, axis)
     return host.astype(np.int64)
 
@@ -74,7 +90,7 @@ def _checked(indices: Any, size: Any, axis: int) -> Any:
 def _along(x: Any, indices: Any, axis: int, who: str) -> list[Any]:
     """An index for every axis: positions themselves, but along `axis` the indices."""
     shape = known_extents(x, who)
-    indices = as_operand(_checked(indices, shape[axis], axis))
+    indices = as_operand(_checked(indices, shape[axis], axis, who))
     if indices.ndim != x.ndim:
         raise ValueError(f"{who}(): x has {x.ndim} dimensions and the indices {indices.ndim}; they take as many")
     return [
