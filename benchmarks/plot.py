@@ -71,7 +71,7 @@ def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
         for dtype in sorted({c["dtype"] for c in cases})
     }
     ridges = [peak / bandwidth for peak in peaks.values()]
-    low, high = min(*intensities, *ridges) / 3, max(2 * max(intensities), 3 * max(ridges))
+    low, high = min(*intensities, *ridges) / 6, max(2 * max(intensities), 3 * max(ridges))
     figure, axes = pyplot.subplots(figsize=(9, max(5.6, 0.19 * len(cases) + 1)))
     for dtype, peak in peaks.items():
         ridge = peak / bandwidth
@@ -82,6 +82,9 @@ def roofline(pyplot: Any, run: Mapping[str, Any]) -> Any:
             f"{dtype}: {peak / 1e9:.0f} GFLOP/s", (ridge, peak / 1e9), (-4, 3), textcoords="offset points", ha="right"
         )
     axes.set(xscale="log", yscale="log", xlim=(low, high))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter("")
     axes.set_xlabel("operations a byte, of the least work that does the job")
     axes.set_ylabel("GFLOP/s")
     axes.set_title(title(run), pad=12)
