@@ -383,8 +383,8 @@ tunable(
     Tunable(
         "sort network",
         "elements up to which rows are sorted by a network of exchanges, on a CPU",
-        lambda traits, problem: (NETWORK, NETWORK // 4, NETWORK // 16) if traits.kind == "cpu" else (0,),
-        lambda traits: _samples(traits, (1024, 1024)),
+        lambda traits, problem: (NETWORK, NETWORK // 4, NETWORK // 16) if traits.kind == "cpu" else (),
+        lambda traits: _samples(traits, (1024, 1024)) if traits.kind == "cpu" else [],
     )
 )
 tunable(

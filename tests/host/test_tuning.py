@@ -36,9 +36,12 @@ def test_rules_take_every_candidate(device, name):
     assert len({sample.problem for sample in samples}) == len(samples)
     for sample in samples:
         candidates = row.candidates(traits, sample.problem)
-        assert 1 <= len(candidates) <= 16  # each is built, and timed in turns with all others
-        for candidate in candidates:
-            plan_of(sample, replace(traits, tuned={(name, sample.problem): candidate}))
+        assert 2 <= len(candidates) <= 16  # each is built, and timed in turns with all others
+        first, *plans = [
+            plan_of(sample, replace(traits, tuned={(name, sample.problem): c})) for c in [candidates[0], *candidates]
+        ]
+        assert plans[0] == first  # so that plans of one candidate are equal
+        assert any(plan != plans[0] for plan in plans[1:]), f"{sample.problem}: all candidates are one kernel"
 
 
 @pytest.mark.parametrize("name", sorted(TUNABLES))
