@@ -8,8 +8,10 @@ import pytest
 
 from clarray.array.convert import to_array
 from clarray.codegen.convolution import METHODS
+from clarray.codegen.lowering import lower
 from clarray.core import dtypes
 from clarray.core.convolution import convolution
+from clarray.core.layout import Layout
 from clarray.core.movement import broadcast_to
 from clarray.functions import nn
 
@@ -90,6 +92,14 @@ def check(x, w, *, xs=None, ws=None, fp64=True, neighbourhood=False, **params):
     assert (np.abs(host - want) <= bound).all()
 
 
+def method(context, x, w, padding=((0, 0), (0, 0)), groups=1):
+    """The template that convolves `x` with `w` on a device, in two dimensions and steps of one."""
+    params = {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": groups}
+    plan = lower(convolution, [Layout.of(v.dtype, v.shape) for v in (x, w)], params, context.traits)
+    (template,) = {launch.spec.template for launch in plan.launches}
+    return template
+
+
 def geometry(rng, rank):
     """A random convolution: shapes of x and w, and its parameters."""
     groups, channels, outs = int(rng.choice([1, 1, 2, 3])), int(rng.integers(1, 6)), int(rng.integers(1, 10))
@@ -123,13 +133,15 @@ def test_every_dtype(both_walks, rng, dtype):
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 def test_winograd(ctx, rng, dtype):
-    """3 by 3 kernels over many channels; what a CPU computes by Winograd's method."""
+    """3 by 3 kernels over many channels, in two rows and columns at least: a CPU computes them by Winograd's method."""
     oracle.need(ctx, dtype)
+    expected = "conv_winograd" if ctx.traits.kind == "cpu" else "conv_tiled"
     for _ in range(6):
         groups, (channels, outs) = int(rng.choice([1, 1, 2])), rng.integers(16, 100, 2)
         padding = tuple(map(tuple, rng.integers(0, 3, (2, 2)).tolist()))
-        x = draw(rng, (int(rng.integers(1, 4)), groups * channels, *rng.integers(3, 30, 2)), dtype)
+        x = draw(rng, (int(rng.integers(1, 4)), groups * channels, *rng.integers(4, 30, 2)), dtype)
         w = draw(rng, (groups * outs, channels, 3, 3), dtype)
+        assert method(ctx, x, w, padding, groups) == expected
         check(x, w, padding=padding, groups=groups, neighbourhood=True)
 
 
@@ -159,14 +171,17 @@ def test_larger_than_every_block(both_walks, rng, x, w, params):
     check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method_chosen_by_name(ctx, rng, monkeypatch, method):
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_chosen_by_name(ctx, rng, monkeypatch, name):
     """What a tuning run may choose is right, or falls back, whatever the problem."""
-    with oracle.with_traits(ctx, monkeypatch, f"with {method}", tuned=Always((method,))):
+    with oracle.with_traits(ctx, monkeypatch, f"with {name}", tuned=Always((name,))) as context:
         for _ in range(4):
             x, w, params = geometry(rng, 2)
             check(draw(rng, x), draw(rng, w), **params, neighbourhood=True)
-        check(draw(rng, (2, 17, 15, 18)), draw(rng, (21, 17, 3, 3)), padding=1, neighbourhood=True)
+        x, w = draw(rng, (2, 17, 15, 18)), draw(rng, (21, 17, 3, 3))
+        check(x, w, padding=1, neighbourhood=True)
+        here = ctx.traits.kind == "cpu" or name not in ("patches", "winograd")
+        assert method(context, x, w, ((1, 1), (1, 1))) == (f"conv_{name}" if here else "conv_tiled")
 
 
 VIEWS = {
@@ -226,7 +241,8 @@ def test_special_values(both_walks, rng):
     x, w = draw(rng, (2, 20, 17, 15)), draw(rng, (18, 20, 3, 3))
     x[0, 1, 4, 5], x[0, 2, 16, 14], x[1, 3, 8, 0] = np.inf, np.nan, -np.inf
     w[2, 3, 1, 1], w[4, 0, 0, 0] = np.inf, np.nan
-    for k in (3, 2):
+    for k, by in ((3, "conv_winograd"), (2, "conv_patches")):
+        assert method(both_walks, x, w[..., :k]) == (by if both_walks.traits.kind == "cpu" else "conv_tiled")
         params = {"stride": (1, 1), "padding": ((1, 1), (1, 1)), "dilation": (1, 1), "groups": 1}
         with np.errstate(all="ignore"):
             want = reference(x, w[..., :k], **params, dtype=np.float64)[0]

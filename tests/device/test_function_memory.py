@@ -100,7 +100,7 @@ def test_an_uploaded_argument_goes_after_its_last_use(ctx, rng, peak):
         h = T.dot(h, h)
     f = ca.function([X], h.transfer(None))
     data = matrix(rng)
-    assert peak(f, data) <= ALLOWED * 3
+    assert peak(f, data) < 3  # two and a half; with the copy it would be one more
 
 
 HARD = {

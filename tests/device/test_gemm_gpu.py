@@ -18,10 +18,12 @@ import pytest
 from clarray import blas
 from clarray.array.convert import to_array
 from clarray.codegen import gemm_gpu, templates
-from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tile, Tiled
+from clarray.codegen.gemm import Summed
+from clarray.codegen.gemm_specs import Direct, Rows, Tile, Tiled
 from clarray.codegen.gemm_tensor import Tensor, Warps
 from clarray.core.linear import matmul
 from clarray.device import tensor_cores
+from clarray.device.probe import try_features
 from clarray.device.program import Programs
 from clarray.functions import linalg
 
@@ -100,13 +102,15 @@ def test_vectors_are_read_wherever_an_operand_begins(gpu, rng):
     for start in range(5):
         a, b = whole[:64, start : start + 64], whole[3:67, 4 - start : 68 - start]
         check(matmul(on_device[:64, start : start + 64], on_device[3:67, 4 - start : 68 - start]), a, b)
+    assert len(set(gpu.made)) == 1
     odd = to_array(np.zeros((64, 131), "f4"))
     for out in (odd[:, :64], odd[:, 3:67], odd[:, ::2][:, :64], odd[:, 64:128][:, ::-1]):
         linalg.matmul(on_device[:64, :64], on_device[:64, 8:72], out=out)
         check(out, whole[:64, :64], whole[:64, 8:72])
     outside = odd.numpy()[:, 128:]
     np.testing.assert_array_equal(outside, 0)
-    assert len({spec for spec in gpu.made if isinstance(spec, Tiled)}) <= 3
+    assert len(set(gpu.made)) == 2  # one more for results with gaps
+    assert {type(spec) for spec in gpu.made} == {Tiled}
 
 
 def test_parts_of_k(gpu, rng):
@@ -127,10 +131,14 @@ THIN = [(1, 700, 300), (300, 700, 1), (2, 130, 90), (90, 131, 3), (5, 260, 64), 
 
 
 def test_few_rows_or_columns(gpu, rng):
+    """Teams read the rows of the larger operand (the columns, where it is the second) if those lie contiguous."""
     for (first, second), (m, k, n) in oracle.some(rng, itertools.product(ORDERS, THIN), 8):
         a, b = draw(rng, (m, k)), draw(rng, (k, n))
+        gpu.made.clear()
         check(matmul(first(a), second(b)), a, b)
-    assert {type(spec) for spec in gpu.made} <= {Direct, Rows, Summed}
+        contiguous = first is to_array if n <= m else second is column_major
+        assert type(gpu.made[0]) is (Rows if contiguous else Direct), (m, k, n)
+        assert all(type(spec) is Summed for spec in gpu.made[1:])
 
 
 def test_thin_products_of_other_dtypes(gpu, rng):
@@ -183,11 +191,25 @@ def test_the_probe_of_tensor_cores(tensor):
     assert tensor_cores.multiply(tensor.cl, tensor.queue)
 
 
-def test_a_device_without_tensor_cores_says_so(ctx):
-    """No compiler of a CPU takes PTX: that is an answer, not an error."""
-    if "inline_ptx" in ctx.traits.quirks:
-        pytest.skip("this one may have them")
-    assert not ctx.traits.tensor_cores
+@pytest.mark.parametrize("wrong", ["#error no PTX", "tensor_multiply(x, y.yx, 0)"])
+def test_tensor_cores_that_do_not_work_are_none(tensor, monkeypatch, wrong):
+    """What a compiler refuses, or a device computes otherwise, is an answer and no error."""
+
+    def spoilt(*args):
+        text = templates.render(*args)
+        assert "tensor_multiply(x, y.xy, 0)" in text
+        return text.replace("tensor_multiply(x, y.xy, 0)", f"\n{wrong}\n")
+
+    monkeypatch.setattr(tensor_cores, "render", spoilt)
+    assert not tensor_cores.multiply(tensor.cl, tensor.queue)
+
+
+def test_tensor_cores_are_tried_only_where_ptx_is_taken(ctx, monkeypatch):
+    """LLVM for x86 ends the process when it meets PTX."""
+    tried = []
+    monkeypatch.setattr(tensor_cores, "multiply", lambda *args: bool(tried.append(args)) or True)
+    found = try_features(ctx.cl, ctx.queue, ctx.device.cl)
+    assert ("TENSOR_CORES" in found) == (len(tried) == 1) == ("inline_ptx" in ctx.traits.quirks)
 
 
 def test_tensor_cores(tensor, rng):

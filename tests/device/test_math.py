@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import oracle
 import pyopencl as cl
 import pytest
 from scipy import special
 
+import clarray as ca
 from clarray.codegen import inline
 from clarray.codegen.inline import BUILTINS, FUNCTIONS, INLINE
 from clarray.codegen.templates import render
+from clarray.device.program import Programs
 
 ULPS = {"pow": 8, "tgamma": 8, "lgamma": 8}
 BINARY = ("pow", "atan2", "hypot")
@@ -165,10 +168,25 @@ def test_compilers_own_functions(name, ctx, rng):
     np.testing.assert_array_equal(got, want)
 
 
-def test_a_kernel_of_a_row_calls_the_inline_version(ctx):
+def test_a_kernel_of_a_row_calls_the_inline_version(ctx, rng, monkeypatch):
     """Where the device wants it, and only there."""
     assert ctx.traits.inline_math <= INLINE.keys()
     assert (ctx.traits.inline_math >= BUILTINS) == ("builtins_not_inlined" in ctx.traits.quirks)
+    sources = []
+    build = Programs.build
+    monkeypatch.setattr(Programs, "build", lambda self, text, *args: sources.append(text) or build(self, text, *args))
+    for wanted in (ctx.traits.inline_math, frozenset(), frozenset({"exp"})):
+        sources.clear()
+        with oracle.with_traits(ctx, monkeypatch, f"with {len(wanted)} inline", inline_math=wanted) as context:
+            monkeypatch.setattr(context, "programs", Programs(context))
+            x = rng.uniform(-1, 1, 5).astype(np.float32)
+            np.testing.assert_allclose(ca.log(ca.exp(ca.asarray(x)) + 1).numpy(), np.log(np.exp(x) + 1), rtol=1e-6)
+        bodies = [text[text.index("kernel_main") :] for text in sources]
+        for name in ("exp", "log"):
+            called, inline_called = (
+                any(re.search(rf"(?<!\w){f}\(", body) for body in bodies) for f in (name, INLINE[name])
+            )
+            assert (called, inline_called) == (name not in wanted, name in wanted)
 
 
 def test_only_whole_names_that_are_called_are_replaced():

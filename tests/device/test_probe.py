@@ -64,13 +64,19 @@ def test_fp16_is_true_where_half_arithmetic_builds(probed):
     assert traits.fp16 == (tried and builds(context, source))
 
 
-def test_int64_atomics_are_true_where_they_build(probed):
-    _, context, _, traits = probed
+def test_int64_atomics_are_true_where_they_add_up(probed):
+    device, context, queue, traits = probed
     source = """
     #pragma OPENCL EXTENSION cl_khr_int64_base_atomics : enable
-    kernel void f(global long *x) { atom_add(x, 1L); }"""
+    kernel void f(global long *x) { atom_add(x, 1L << 40); }"""
+    listed = "cl_khr_int64_base_atomics" in device.cl.extensions
+    assert traits.int64_atomics == (listed and builds(context, source))
     if traits.int64_atomics:
-        assert builds(context, source)
+        x = np.zeros(1, np.int64)
+        buffer = cl.Buffer(context, cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR, hostbuf=x)
+        cl.Program(context, source).build().f(queue, (64,), None, buffer)
+        cl.enqueue_copy(queue, x, buffer)
+        assert x[0] == 64 << 40
 
 
 def test_unified_memory_is_shared_at_any_multiple_of_four_bytes(probed):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import oracle
 import pytest
 
 import clarray as ca
 import clarray.tensor as T
+from clarray.codegen import sort as lowering
 from clarray.codegen.lowering import lower
 from clarray.core import dtypes
-from clarray.core.sorting import sort
+from clarray.core.layout import Layout
+from clarray.core.sorting import argsort, sort, topk
 
 # rows of every length that a method of its own is for: ranks, a network, a row a work-item, parts or tiles
 SHAPES = [
@@ -51,6 +55,13 @@ def assert_same(got, want):
     if got.dtype.kind in "fc":
         for a, b in ((got.real, want.real), (got.imag, want.imag)):
             np.testing.assert_array_equal(np.signbit(a[a == 0]), np.signbit(b[b == 0]))
+
+
+def templates(op, dtype, shape, traits, **params):
+    """Those that sort rows of this shape, in the order of their launches, each once."""
+    params = {"axis": len(shape) - 1, "descending": False, **params}
+    launches = lower(op, [Layout.of(np.dtype(dtype), shape)], params, traits).launches
+    return list(dict.fromkeys(launch.spec.template for launch in launches))
 
 
 def check(x, axis, descending, a=None, ks=()):
@@ -127,17 +138,103 @@ def test_patterns(ctx, rng, pattern):
 
 
 def test_random_lengths(ctx, rng):
-    for n in rng.integers(1, 600, 12):
-        rows = int(rng.integers(1, 9))
+    """Eight rows of floats and more are sorted side by side by a CPU's network."""
+    for k, n in enumerate(rng.integers(65, 600, 12).tolist()):
+        rows = int(rng.integers(1, 8) if k % 2 else rng.integers(8, 12))
+        if ctx.traits.kind == "cpu":
+            assert templates(sort, "f4", (rows, n), ctx.traits) == ["sort_rows" if k % 2 else "sort_network"]
         check(draw(rng, "f4", (rows, n)), 1, bool(rng.integers(2)), ks=(int(rng.integers(0, n + 1)),))
+
+
+BOUNDS = [  # (how, dtype, rows of so many elements, what sorts them, one element more, what sorts those)
+    ("cpu", sort, "f4", (8, 1024), ["sort_network"], ["sort_rows"]),
+    ("cpu", sort, "i1", (16, 1024), ["sort_network"], ["sort_rows"]),
+    ("cpu", sort, "f8", (4, 1024), ["sort_network"], ["sort_rows"]),
+    ("cpu", sort, "f4", (7, 64), ["sort_ranks"], ["sort_rows"]),
+    ("cpu", sort, "f8", (3, 64), ["sort_ranks"], ["sort_rows"]),
+    ("cpu", argsort, "f4", (100, 64), ["sort_ranks"], ["sort_rows"]),
+    ("cpu", sort, "c8", (100, 64), ["sort_ranks"], ["sort_rows"]),
+    ("cpu", sort, "f4", (1, 1 << 16), ["sort_rows"], ["sort"]),
+    ("cpu", sort, "f4", (8, 1 << 17), ["sort_rows"], ["sort"]),
+    ("gpu", sort, "f4", (100, 256), ["sort_ranks"], ["sort_tile"]),
+    ("gpu", argsort, "f8", (3, 256), ["sort_ranks"], ["sort_tile"]),
+]
+
+
+@pytest.mark.parametrize("bound", BOUNDS, ids=lambda b: f"{b[0]} {b[1].name} {b[2]} {b[3][0]}x{b[3][1]}")
+def test_which_method_sorts(bound, any_ctx):
+    kind, op, dtype, (rows, size), below, above = bound
+    traits = replace(any_ctx.traits, kind=kind, compute_units=8, max_work_group=256, fp64=True, tuned={})
+    assert templates(op, dtype, (rows, size), traits) == below
+    assert templates(op, dtype, (rows, size + 1), traits) == above
+
+
+def test_few_of_many_are_chosen_before_they_are_sorted(any_ctx):
+    for kind, enough in (("cpu", 64), ("gpu", 256)):
+        traits = replace(any_ctx.traits, kind=kind, compute_units=8, max_work_group=256, tuned={})
+        assert templates(topk, "f4", (2, enough), traits, k=8) == ["sort_ranks"]
+        assert templates(topk, "f4", (2, enough + 1), traits, k=8) == ["sort_best", "sort_ranks"]
+        assert "sort_best" not in templates(topk, "f4", (2, 80 * enough), traits, k=11 * enough)
 
 
 def test_zeros_of_a_network(ctx, rng):
     """A network by itself would put -0 before 0."""
     for n in (2, 31, 300):
+        assert ctx.traits.kind != "cpu" or templates(sort, "f4", (37, n), ctx.traits) == ["sort_network"]
         x = np.where(rng.random((37, n)) < 0.5, rng.choice([0.0, -0.0], (37, n)), rng.standard_normal((37, n)))
         x[::3] = np.abs(x[::3])
         check(x.astype("f4"), 1, bool(rng.integers(2)))
+
+
+ONCE = {
+    "cpu": (
+        {"sort_ranks", "sort_network", "sort_rows", "sort_best"},
+        [(sort, (3, 20), {}), (sort, (33, 9), {}), (sort, (2, 130), {}), (topk, (1, 150), {"k": 5})],
+    ),
+    "gpu": (
+        {"sort_ranks", "sort_tile", "sort_best"},
+        [(argsort, (3, 20), {}), (sort, (1, 300), {}), (topk, (1, 300), {"k": 5})],
+    ),
+}
+
+
+@pytest.mark.oclgrind
+@pytest.mark.parametrize("kind", ONCE)
+def test_every_kernel_once(kind, ctx, rng, monkeypatch):
+    """For a simulator that looks for races and bad reads: few short rows, and small groups."""
+    expected, given = ONCE[kind]
+    if kind != "cpu" and "simulator" not in ctx.traits.quirks:
+        pytest.skip("slow to build, and tested with longer rows")
+    if kind == "cpu" and ctx.traits.kind != "cpu":
+        pytest.skip("a work-item of this device may leave a loop")
+    with oracle.with_traits(ctx, monkeypatch, f"as a {kind}", kind=kind, max_work_group=32) as context:
+        found = [templates(op, "i1", shape, context.traits, **params) for op, shape, params in given]
+        assert set().union(*found) == expected
+        for op, shape, params in given:
+            x = draw(rng, "i1", shape)
+            positions, a = order(x, 1, False), ca.asarray(x)
+            values = np.take_along_axis(x, positions, 1)
+            if op is topk:
+                got, k = ca.topk(a, params["k"], largest=False), params["k"]
+                assert_same(got[0].numpy(), values[:, :k])
+                assert_same(got[1].numpy(), positions[:, :k])
+            elif op is sort:
+                assert_same(ca.sort(a).numpy(), values)
+            else:
+                assert_same(ca.argsort(a).numpy(), positions)
+
+
+@pytest.mark.oclgrind
+def test_parts_of_a_row(ctx, rng, monkeypatch):
+    """Every part of a CPU's long row counts its digits, and knows from all counts where its records go."""
+    if ctx.traits.kind != "cpu":
+        pytest.skip("a GPU has other kernels")
+    monkeypatch.setattr(lowering, "PART", 50)
+    digits = {("sort digit", "32 bits"): 8}
+    with oracle.with_traits(ctx, monkeypatch, "with small parts", tuned=digits, compute_units=2) as context:
+        x = rng.integers(-50, 50, 210).astype("f4")
+        assert templates(sort, "f4", x.shape, context.traits) == ["sort"]
+        assert_same(ca.sort(ca.asarray(x)).numpy(), np.sort(x))
 
 
 def test_nothing(ctx):
