@@ -175,6 +175,23 @@ def test_zero_dimensional_index_arrays(ctx):
     assert a[2].sum().item() == 0
 
 
+@pytest.mark.oclgrind
+def test_take_and_put_of_rows(both_walks, rng):
+    """For a simulator that looks for races and bad reads: indices of both signs, and some outside."""
+    x = rng.integers(0, 99, (7, 9)).astype(np.int32)
+    a, index = ca.asarray(x), np.array([-7, 6, 0, 99, -1, -99, 3])
+    nearest = np.clip(np.where(index < 0, index + 7, index), 0, 6)
+    np.testing.assert_array_equal(a[ca.asarray(index)].numpy(), x[nearest])
+    np.testing.assert_array_equal(ca.take(a.T, ca.asarray(index), axis=1).numpy(), x.T[:, nearest])
+    places = rng.permutation(9)[:5] - 9
+    value = rng.integers(0, 99, (7, 5)).astype(np.int32)
+    a[:, ca.asarray(places)], x[:, places] = ca.asarray(value), value
+    a[ca.asarray(np.array([2, 99, -99]))], x[2] = 5, 5
+    np.testing.assert_array_equal(a.numpy(), x)
+    mask = x % 2 == 0
+    np.testing.assert_array_equal(a[ca.asarray(mask)].numpy(), x[mask])
+
+
 def test_take(ctx, rng):
     x = rng.integers(0, 99, (4, 5)).astype(np.int32)
     a = ca.asarray(x)

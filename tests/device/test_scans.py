@@ -46,6 +46,18 @@ def looking_back(ctx, monkeypatch):
         yield context
 
 
+@pytest.mark.oclgrind
+def test_short_rows_of_every_kernel(both_walks, rng):
+    """For a simulator that looks for races and bad reads: along rows and across them, and parts of a longer row."""
+    for shape, axis in [((3, 37), 1), ((5, 9), 0), ((1, 1500), 1)]:
+        x = rng.integers(-9, 9, shape).astype(np.int32)
+        a = ca.asarray(x)
+        np.testing.assert_array_equal(ca.cumulative_sum(a, axis=axis).numpy(), np.cumsum(x, axis))
+        np.testing.assert_array_equal(
+            ca.cumulative_sum(a[::-1, ::-1], axis=axis).numpy(), np.cumsum(x[::-1, ::-1], axis)
+        )
+
+
 @pytest.mark.parametrize("dtype", ["int8", "float32", "float16", "complex64", "complex128"])
 def test_looking_back(dtype, looking_back, rng):
     """Values of one word, of two and of four; several rows; tiles that are cut; strides."""
@@ -57,6 +69,35 @@ def test_looking_back(dtype, looking_back, rng):
             got = ca.cumulative_sum(b, axis=-1)
             want = np.cumsum(y.astype(np.int64) if dtype == "float16" else y, -1)
             np.testing.assert_array_equal(got.numpy(), want.astype(got.dtype))
+
+
+def test_sums_that_look_back_round_alike(looking_back, rng):
+    """However far a group has to look, an element is the same sequence of additions."""
+    x = rng.random((2, 160_001), dtype=np.float32)
+    want = np.stack([_looked_back(row, Lookback.group, Lookback.window) for row in x])
+    for _ in range(8):
+        np.testing.assert_array_equal(ca.cumulative_sum(ca.asarray(x), axis=1).numpy(), want)
+
+
+def _looked_back(x, group, window, each=8):
+    """The additions of `scan_lookback.mako`."""
+    tiles = -(-len(x) // (group * each))
+    padded = np.zeros((tiles, group, each), np.float32)
+    padded.reshape(-1)[: len(x)] = x
+    mine = np.add.accumulate(padded, axis=2)
+    sums = mine[..., -1]
+    for w in (1 << k for k in range(group.bit_length() - 1)):
+        sums = np.concatenate([sums[:, :w], sums[:, :-w] + sums[:, w:]], axis=1)
+    block = before = np.float32(0)  # sums of the tiles of this block, and of the blocks before it
+    for t in range(tiles):
+        start = before + block
+        whole = sums[t, -1]
+        mine[t, 0] += start
+        mine[t, 1:] += (start + sums[t, :-1])[:, None]
+        block = block + whole
+        if t % window == window - 1:
+            before, block = before + block, np.float32(0)
+    return mine.reshape(-1)[: len(x)]
 
 
 def test_which_scans_look_back(looking_back):
