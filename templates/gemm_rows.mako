@@ -15,7 +15,7 @@ ${head.arguments(spec)})
 {
     local ${spec.ctype} sums[${spec.columns * group}];
     const int item = get_local_id(0), lane = item % ${team};
-    const idx own = (idx)get_global_id(0) / ${team}, task = min(own, items - 1), matrix = task / m;
+    const idx own = (idx)(get_global_id(0) / ${team}), task = min(own, items - 1), matrix = task / m;
     const idx start_m = task - matrix * m, start_n = 0;
 ${head.factors(spec)}\
     const bool a_whole = a_k == 1 && (size_t)a % ${spec.sides[0].alignment} == 0;

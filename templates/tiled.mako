@@ -28,8 +28,11 @@ kernel void kernel_main(
     const idx top = rest % rows * ${spec.block[1]}, bottom = min(top + ${spec.block[1]}, n1);
     rest /= rows;
 % else:
-    idx rest = get_group_id(1) / rows;
-    const idx r0 = (get_group_id(1) - rest * rows) * ${spec.tile}, c0 = (idx)get_group_id(0) * ${spec.tile};
+    idx rest = get_group_id(0);
+    const idx c0 = rest % columns * ${spec.tile};
+    rest /= columns;
+    const idx r0 = rest % rows * ${spec.tile};
+    rest /= rows;
     const int height = (int)min((idx)${spec.tile}, n1 - r0), width = (int)min((idx)${spec.tile}, n0 - c0);
 % endif
 % for a in outer:

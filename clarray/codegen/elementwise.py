@@ -90,7 +90,8 @@ def lower(
     found = body.leaves("scalar")
     scalars = [Scalar(k, found[k]) for k in sorted(found)]
     wide = is_wide(layouts, traits.kind)
-    across = None if body.leaves("index") else tiled.axis_across(sizes, strides[len(outputs) :])
+    tiles_fit = tiled.suits(traits) and not body.leaves("index")
+    across = tiled.axis_across(sizes, strides[len(outputs) :]) if tiles_fit else None
     if across is not None:
         tiles = tiled.make(body, operands, strides, across, traits, wide, aliased)
         return Plan(plan_outputs, (tiled.launch(tiles, numbers, scalars, sizes, strides, across, traits),))

@@ -134,7 +134,7 @@ class Places:
         value = builder.cast(builder.load(0, layouts[1].dtype), dtype)
         if how == "add to own share":
             value = builder.call(ops.add, (builder.load(1, dtype), value), (dtype, dtype), dtype)
-        wide = is_wide([self.far, self.near, *self.indices], traits.kind) or prod(shape) >= 2**31
+        wide = is_wide([self.far, self.near, *self.indices], traits.kind, prod(shape))
         owned = how == "add to own share"
         walk = "all" if owned else elementwise.walk_of(traits)
         spec = Indexed(builder.build([value]), operands, len(sizes), walk, wide, False, how)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from clarray.core import dtypes
 from clarray.core.aval import normalize_axis
 from clarray.core.expr import Builder
@@ -16,9 +18,9 @@ from clarray.core.traits import Traits
 from . import elementwise
 from .elementwise import Elementwise
 from .lowering import Call, rule
-from .plan import Launch, Plan
+from .plan import Argument, Launch, Plan, Value, round_up
 
-PIECES = 8  # operands of one launch: a kernel's arguments may take 1,024 bytes
+ARGUMENTS = 1024  # bytes of a kernel's arguments, as many as every device takes
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def _concat(op: Concat, call: Call) -> Plan:
         else:  # a transpose, tile by tile
             launches.append(copy)
     for copies in plain.values():
-        launches += [_joined(copies[k : k + PIECES]) for k in range(0, len(copies), PIECES)]
+        launches += map(_joined, _filled(copies))
     return Plan((out,), tuple(launches))
 
 
@@ -64,6 +66,26 @@ def _copies(arrays: Sequence[Layout], axis: int, out: Layout, traits: Traits) ->
         copy = elementwise.lower(body, [Layout.of(out.dtype, x.shape, out.strides)], [x], traits)
         yield from copy.renumbered({1: 1 + number}).moved(0, start * out.elements[axis]).launches
         start += x.shape[axis]
+
+
+def _filled(copies: Sequence[Launch]) -> Iterator[list[Launch]]:
+    """Copies that go into one launch: as many as its arguments have room for."""
+    filled: list[Launch] = []
+    room = ARGUMENTS
+    for copy in copies:
+        nbytes = round_up(sum(map(_nbytes, copy.arguments)), 8)
+        if filled and nbytes > room:
+            yield filled
+            filled, room = [], ARGUMENTS
+        filled.append(copy)
+        room -= nbytes
+    if filled:
+        yield filled
+
+
+def _nbytes(argument: Argument) -> int:
+    """What an argument takes: a pointer or an offset, or a number."""
+    return np.dtype(argument.dtype).itemsize if isinstance(argument, Value) else 8
 
 
 def _joined(copies: Sequence[Launch]) -> Launch:

@@ -120,11 +120,15 @@ class Plan:
 
 
 INT32_MAX = 2**31 - 1
+# Elements that a kernel counts in 32 bits at most. What is missing to 2**31 is room for a last step of a work-item: the
+# counter of a loop over the whole grid goes past the end by up to as many elements as the grid has work-items.
+COUNTED = 2**31 - 2**26
 
 
-def is_wide(layouts: Sequence[Layout], kind: str) -> bool:
-    """Whether indices need 64 bits. On a CPU they cost nothing, and one kernel then serves all sizes."""
-    return kind == "cpu" or any(reach(layout) > INT32_MAX for layout in layouts)
+def is_wide(layouts: Sequence[Layout], kind: str, count: int = 0) -> bool:
+    """Whether indices need 64 bits, also for what else a kernel has to `count`. On a CPU they cost nothing, and one
+    kernel then serves all sizes."""
+    return kind == "cpu" or max(count, *map(reach, layouts), 0) > COUNTED
 
 
 def reach(layout: Layout) -> int:

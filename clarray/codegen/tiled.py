@@ -70,6 +70,11 @@ class Tiled(Mapped):
         return f"{x.name}_tile[r][c]" if x.name in self.staged else x.at("c")
 
 
+def suits(traits: Traits) -> bool:
+    """Whether a group may have a work-item for each element of a tile; a CPU's work-items make tiles alone."""
+    return traits.kind == "cpu" or traits.max_work_group >= TILE * TILE
+
+
 def axis_across(sizes: tuple[int, ...], loads: Sequence[Strides]) -> int | None:
     """The axis, not the innermost, along which a load is contiguous: there tiles pay."""
     last = len(sizes) - 1
@@ -126,7 +131,7 @@ def launch(
         arguments += [Value(s[a], index) for a in (last, across, *reversed(outer))]
     if spec.block:
         return Launch(spec, tuple(arguments), (strips * columns,), (1,))
-    return Launch(spec, tuple(arguments), (columns * TILE, strips * TILE), (TILE, TILE))
+    return Launch(spec, tuple(arguments), (strips * columns * TILE, TILE), (TILE, TILE))
 
 
 def _candidates(traits: Traits, problem: str) -> Sequence[tuple[int, int]]:
