@@ -57,10 +57,14 @@ def _on_card(name: str, cuda: Callable[[Any], bool]) -> Callable[[Context], Any]
             raise Absent("it runs on NVIDIA devices")
         os.environ["CUPY_TF32"] = "0"
         module = importlib.import_module(name)
-        if not cuda(module):
+        try:
+            found = cuda(module)
+        except Exception as error:  # CuPy's own, where the driver is too old
+            raise Absent(f"it finds no CUDA device: {error}") from None
+        if not found:
             raise Absent("it finds no CUDA device")
         if name == "torch":
-            module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = False  # type: ignore[attr-defined]
+            module.backends.cuda.matmul.allow_tf32 = module.backends.cudnn.allow_tf32 = False
         return module
 
     return load
