@@ -1,7 +1,7 @@
 """Convolution over any number of spatial axes: operands are (batch, channels, ...) and (out, channels / groups, ...).
 
-It is what networks call a convolution, a cross-correlation: the kernel is not reversed. Everything follows
-from one `Window` for each spatial axis, so that gradients are Ops over the same windows.
+It is what networks call a convolution, a cross-correlation: the kernel is not reversed. What an Op
+needs to know of where the kernel goes is one `Window` for each spatial axis. There is no gradient yet.
 """
 
 from __future__ import annotations

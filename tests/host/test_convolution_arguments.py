@@ -57,9 +57,13 @@ def test_counts_say_what_is_allowed(stride):
         _counts("conv2d", "stride", stride, 2, 1)
 
 
-@pytest.mark.parametrize("padding", [-1, (1, -2), ((0, 1), (-1, 0)), ((0, 1),), ((0, 1, 2), (0, 1)), "full", 0.5])
+@pytest.mark.parametrize(
+    "padding", [-1, (1, -2), ((0, 1), (-1, 0)), ((0, 1),), ((0, 1, 2), (0, 1)), "full", 0.5, "ab", (1, 0.5), None]
+)
 def test_paddings_say_what_is_allowed(padding):
-    with pytest.raises(ValueError, match=r"conv2d\(\): padding .* came"):
+    with pytest.raises(
+        ValueError, match=r"conv2d\(\): padding is .* pairs \(before, after\), 'valid' or 'same'; .* came"
+    ):
         _padding("conv2d", padding, 2)
 
 
@@ -67,5 +71,8 @@ def test_paddings():
     assert _padding("conv2d", 1, 2) == ((1, 1), (1, 1))
     assert _padding("conv2d", [1, 2], 2) == ((1, 1), (2, 2))
     assert _padding("conv2d", [[1, 0], (0, 2)], 2) == ((1, 0), (0, 2))
+    assert _padding("conv2d", np.array([[1, 0], [0, 2]]), 2) == ((1, 0), (0, 2))
+    assert _padding("conv2d", np.array([1, 2]), 2) == ((1, 1), (2, 2))
+    assert _padding("conv2d", (np.int8(1), (0, 2)), 2) == ((1, 1), (0, 2))
     assert _padding("conv2d", "valid", 2) == ((0, 0), (0, 0))
     assert _padding("conv1d", np.int64(3), 1) == ((3, 3),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from clarray.core.convolution import convolution
@@ -25,8 +25,8 @@ def conv2d(x: Any, w: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
     result is (batch, out channels, rows, columns), each extent (size + padding - reach) // stride + 1, where a kernel
     of n elements reaches over (n - 1) * dilation + 1.
 
-    `stride` and `dilation` are an int or one for each spatial axis. `padding`, zeros around x, is an int, one for each
-    axis, a pair (before, after) for each, "valid" (none) or "same" (as many results as x has elements, divided by the
+    `stride` and `dilation` are an int or one for each spatial axis. `padding`, zeros around x, is an int, for each axis
+    an int or a pair (before, after), "valid" (none) or "same" (as many results as x has elements, divided by the
     stride and rounded up). Of `groups` groups of out channels each sees only its group of channels; with as many groups
     as channels the convolution is depthwise.
 
@@ -70,11 +70,23 @@ def _counts(who: str, name: str, value: Any, rank: int, least: int) -> tuple[int
 
 def _padding(who: str, value: Any, rank: int) -> str | tuple[tuple[int, int], ...]:
     """A pair for each axis, or "same"."""
-    if isinstance(value, str):
-        if value not in ("same", "valid"):
-            raise ValueError(f"{who}(): padding by name is 'same' or 'valid', {value!r} came")
+    if isinstance(value, str) and value in ("same", "valid"):
         return value if value == "same" else ((0, 0),) * rank
-    if isinstance(value, Sequence) and len(value) == rank and all(isinstance(v, Sequence) for v in value):
-        pairs = tuple(_counts(who, "padding before and after an axis", pair, 2, 0) for pair in value)
-        return tuple((before, after) for before, after in pairs)
-    return tuple((n, n) for n in _counts(who, "padding", value, rank, 0))
+    try:
+        pairs = tuple(tuple(map(index, _repeated(each, 2))) for each in _repeated(value, rank))
+    except TypeError:
+        pairs = ()
+    if len(pairs) != rank or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ValueError(
+            f"{who}(): padding is an int of at least 0, {rank} of these or of pairs (before, after), 'valid' or "
+            f"'same'; {value!r} came"
+        )
+    return tuple((before, after) for before, after in pairs)
+
+
+def _repeated(value: Any, count: int) -> tuple[Any, ...]:
+    """One int so many times; what is given for each as it is."""
+    try:
+        return (index(value),) * count
+    except TypeError:
+        return tuple(value)
