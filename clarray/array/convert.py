@@ -16,9 +16,10 @@ from .gpuarray import GpuArray
 
 
 def to_array(
-    obj: Any, dtype: Any = None, context: Context | None = None, copy: bool | None = None, borrow: bool = False
-) -> GpuArray:
-    """`obj` as an array of `context` (None: where it is, else the default one).
+    obj: Any, dtype: Any = None, context: Context | None = None, copy: bool | None = None, borrow: bool = False,
+    who: str = "asarray",
+) -> GpuArray:  # fmt: skip
+    """`obj` as an array of `context` (None: where it is, else the default one); errors say `who` wants it.
 
     `copy` as in the Array API: True always copies, False raises ValueError where a copy is needed, None
     copies where needed. Floats that are float64 only by default become float32 on a device without fp64.
@@ -27,7 +28,7 @@ def to_array(
     if isinstance(obj, GpuArray):
         return _from_array(obj, wanted, context, copy)
     context = context or context_for()
-    host = _host(obj)
+    host = _host(obj, who)
     explicit = isinstance(obj, np.ndarray | np.generic) or hasattr(obj, "dtype")
     if wanted is None and not explicit and not context.traits.fp64:
         wanted = dtypes.without_fp64(host.dtype)
@@ -55,17 +56,20 @@ def _from_array(x: GpuArray, dtype: Any, context: Context | None, copy: bool | N
     return astype(moved, dtype=x.dtype) if copy and moved is x else moved
 
 
-def _host(obj: Any) -> np.ndarray[Any, Any]:
+def _host(obj: Any, who: str) -> np.ndarray[Any, Any]:
     """`obj` as an ndarray of one of clarray's dtypes; device arrays inside lists are read, which waits."""
     if isinstance(obj, list | tuple):
         obj = _read_nested(obj)
     try:
         host = np.asarray(obj)
     except OverflowError:
-        raise OverflowError(f"asarray(): {obj!r} does not fit int64 or uint64") from None
+        raise OverflowError(f"{who}(): {obj!r} does not fit int64 or uint64") from None
     if host.dtype.kind == "O" and host.size and all(isinstance(v, int) for v in host.flat):
-        raise OverflowError(f"asarray(): {obj!r} does not fit int64 or uint64")
-    dtypes.row(host.dtype.newbyteorder("="))
+        raise OverflowError(f"{who}(): {obj!r} does not fit int64 or uint64")
+    try:
+        dtypes.row(host.dtype.newbyteorder("="))
+    except TypeError as error:
+        raise TypeError(f"{who}(): {type(obj).__name__} {obj!r} does not become an array: {error}") from None
     return host if host.dtype.isnative else host.astype(host.dtype.newbyteorder("="))
 
 

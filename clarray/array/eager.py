@@ -146,8 +146,7 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
     if bound is None:  # what is checked here holds for every call with this key
         (aval,) = op.infer([aval_of(x) for x in known], params, context.traits.fp64)
         _check_destination(op, aval, out)
-        stretched = not isinstance(op, Ufunc | Astype) and aval.shape != out.shape
-        if touching or stretched or harmless is None or not (arrays or op is astype):
+        if touching or harmless is None or not (arrays or op is astype):
             result = evaluate(op, operands, params)
             return evaluate_into(astype, (result,), {"dtype": out.dtype}, out)
         bound = bound_plan(context, op, known, params, out.layout, same)
@@ -161,9 +160,10 @@ def evaluate_into(op: Op, operands: Sequence[Any], params: Mapping[str, Any], ou
 def _check_destination(op: Op, aval: Aval, out: GpuArray) -> None:
     """ValueError or TypeError where a result does not fit `out`."""
     if not out.layout.writable:
-        raise ValueError(
-            f"{op.name}(): the destination of shape {out.shape} is a broadcast view and cannot be written to"
-        )
+        who = "assignment" if op is astype else f"{op.name}()"
+        raise ValueError(f"{who}: the destination of shape {out.shape} is a broadcast view and cannot be written to")
+    if not isinstance(op, Ufunc | Astype) and aval.shape != out.shape:
+        raise ValueError(f"{op.name}(): out has shape {out.shape}, the result {aval.shape}")
     shape = aval.shape
     while op is astype and len(shape) > len(out.shape) and shape[0] == 1:  # NumPy's assignment drops them
         shape = shape[1:]

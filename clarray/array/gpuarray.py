@@ -341,6 +341,8 @@ class GpuArray(ArrayOperators):
 
     def sort(self, axis: int = -1, descending: bool = False) -> None:
         """Put the elements in order along `axis`, in place: stable, NaN the greatest."""
+        if not self.layout.writable:
+            raise ValueError(f"sort(): the array of shape {self.shape} is a broadcast view and cannot be written to")
         self[...] = sorting.sort(self, axis=axis, descending=descending)
 
     def argsort(self, axis: int = -1, descending: bool = False) -> GpuArray:

@@ -35,8 +35,7 @@ class Fourier(Op):
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
         x = avals[0]  # after it come those of variables among the params
         axis = normalize_axis(params["axis"], x.ndim, self.name)
-        if x.dtype.kind not in self.takes:
-            raise TypeError(f"{self.name}() does not take {x.dtype.name}: it is defined for real dtypes; take x.real")
+        self.check_dtype(x.dtype, self.name)
         count = self.points(x.shape[axis], params)
         shape = (*x.shape[:axis], self.length(count), *x.shape[axis + 1 :])
         return (Aval(shape, self.result(x.dtype, fp64)),)
@@ -48,9 +47,18 @@ class Fourier(Op):
             n = extent if extent is None else self.natural(extent)
         elif not isinstance(n, int | np.integer):
             return None  # a variable's value, not known yet
-        if n is not None and n < 1:
-            raise ValueError(f"{self.name}(): invalid number of FFT data points ({n}) specified; at least 1 is needed")
-        return n if n is None else int(n)
+        return n if n is None else self.check_points(int(n), self.name)
+
+    def check_dtype(self, dtype: NumpyDType, who: str) -> None:
+        """TypeError for what has no such transform."""
+        if dtype.kind not in self.takes:
+            raise TypeError(f"{who}() does not take {dtype.name}: it is defined for real dtypes; take x.real")
+
+    def check_points(self, n: int, who: str) -> int:
+        """A number of points; ValueError for less than one."""
+        if n < 1:
+            raise ValueError(f"{who}(): invalid number of FFT data points ({n}) specified; at least 1 is needed")
+        return n
 
     def natural(self, extent: int) -> int:
         """The number of points where none is given."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,9 @@ from clarray.device.context import Context
 from clarray.device.current import context_for
 
 
-def as_operand(x: Any) -> Any:
+def as_operand(x: Any, who: str = "asarray") -> Any:
     """An array or a variable as it is, anything else uploaded to the default device."""
-    return x if hasattr(x, "_bind_rank") else to_array(x)
+    return x if hasattr(x, "_bind_rank") else to_array(x, who=who)
 
 
 def is_symbolic(x: Any) -> bool:
@@ -47,13 +48,29 @@ def known_extents(x: Any, who: str) -> tuple[int, ...]:
     return shape
 
 
-def axes_of(axis: Any) -> Any:
+def index_of(value: Any, who: str, name: str, allowed: str = "an int") -> int:
+    """An argument that is an int; TypeError that names it otherwise."""
+    try:
+        return index(value)
+    except TypeError:
+        raise TypeError(f"{who}(): {name} is {allowed}, {value!r} came") from None
+
+
+def real_of(value: Any, who: str, name: str) -> float:
+    """An argument that is a real number; TypeError that names it otherwise."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{who}(): {name} is a real number, {value!r} came") from None
+
+
+def axes_of(axis: Any, who: str, name: str = "axis") -> Any:
     """An axis argument made hashable: None, an int, or a tuple of ints."""
     if axis is None:
         return None
     if isinstance(axis, Iterable) and not hasattr(axis, "__index__"):
-        return tuple(a.__index__() for a in axis)
-    return axis.__index__()
+        return tuple(index_of(a, who, name, "None, an int or several ints") for a in axis)
+    return index_of(axis, who, name, "None, an int or several ints")
 
 
 def axis_of(axis: Any, x: Any, who: str) -> int:

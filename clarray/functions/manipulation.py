@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from clarray.core.aval import broadcast_shapes as _broadcast_shapes
 from clarray.core.aval import normalize_axes, normalize_axis
 from clarray.core.indexing import take
 
-from .arguments import as_operand, axis_of, extents, is_symbolic, shape_of
+from .arguments import as_operand, axis_of, extents, index_of, is_symbolic, shape_of
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis",
@@ -58,7 +58,7 @@ def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
 
 def concat(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None) -> Any:
     """Arrays one after another along an existing axis (None: all of them flat), in their common dtype."""
-    xs = [as_operand(x) for x in arrays]
+    xs = _operands(arrays, "concat")
     if not xs:
         raise ValueError("concat() takes at least one array")
     if axis is None:
@@ -69,9 +69,16 @@ def concat(arrays: Sequence[Any], /, axis: int | None = 0, out: Any = None) -> A
     return joining.concat(*xs, **params) if out is None else joining.concat(*xs, **params, out=out)
 
 
+def _operands(arrays: Any, who: str) -> list[Any]:
+    """The operands of a sequence."""
+    if not isinstance(arrays, Iterable) or isinstance(arrays, str):
+        raise TypeError(f"{who}() takes a sequence of arrays, {type(arrays).__name__} came")
+    return [as_operand(x, who) for x in arrays]
+
+
 def stack(arrays: Sequence[Any], /, axis: int = 0) -> Any:
     """Arrays of one shape along a new axis."""
-    xs = [as_operand(x) for x in arrays]
+    xs = _operands(arrays, "stack")
     if len({tuple(x.shape) for x in xs if not is_symbolic(x)}) > 1:
         raise ValueError(f"stack() takes arrays of one shape; {', '.join(str(tuple(x.shape)) for x in xs)} came")
     return concat([expand_dims(x, axis=axis) for x in xs], axis=axis)
@@ -183,7 +190,9 @@ def roll(x: Any, /, shift: Any, axis: Any = None) -> Any:
     if axis is None:
         return roll(x.reshape(-1), shift, 0).reshape(extents(x))
     axes = tuple(axis) if isinstance(axis, Sequence) else (axis,)
-    shifts = tuple(shift) if isinstance(shift, Sequence) else (shift,) * len(axes)
+    shifts = tuple(
+        index_of(s, "roll", "shift") for s in (shift if isinstance(shift, Sequence) else [shift] * len(axes))
+    )
     if len(shifts) == 1:
         shifts *= len(axes)
     if len(shifts) != len(axes):
@@ -192,7 +201,7 @@ def roll(x: Any, /, shift: Any, axis: Any = None) -> Any:
     for s, given in zip(shifts, axes):
         a = normalize_axis(given, x.ndim, "roll")
         n = extents(x)[a]
-        cut = ops.remainder(-s.__index__(), n) if is_symbolic(n) else -s.__index__() % n if n else 0
+        cut = ops.remainder(-s, n) if is_symbolic(n) else -s % n if n else 0
         if is_symbolic(n) or cut:
             halves = [(*(WHOLE,) * a, part) for part in ((cut, None, None), (None, cut, None))]
             result = joining.concat(*(movement.slice_(result, index=i) for i in halves), axis=a)

@@ -47,13 +47,13 @@ class UniqueInverse(NamedTuple):
 
 def unique_values(x: Any, /) -> GpuArray:
     """The distinct elements of x in one dimension, ascending; waits for their number."""
-    ordered = sorting.sort(_flat(x, "unique_values"), axis=0, descending=False)
+    ordered = sorting.sort(_there(x, "unique_values").reshape(-1), axis=0, descending=False)
     return _at(ordered, indexing.flat_nonzero(_begins(ordered)))
 
 
 def unique_counts(x: Any, /) -> UniqueCounts:
     """The distinct elements of x, ascending, and how often each occurs (int64); waits for their number."""
-    ordered = sorting.sort(_flat(x, "unique_counts"), axis=0, descending=False)
+    ordered = sorting.sort(_there(x, "unique_counts").reshape(-1), axis=0, descending=False)
     places = indexing.flat_nonzero(_begins(ordered))
     return UniqueCounts(_at(ordered, places), _lengths(places, ordered.size))
 
@@ -61,14 +61,19 @@ def unique_counts(x: Any, /) -> UniqueCounts:
 def unique_inverse(x: Any, /) -> UniqueInverse:
     """The distinct elements of x, ascending, and for each element of x (in its shape) where among them it is
     (int64); waits for their number."""
-    found = unique_all(x)
+    found = _distinct(_there(x, "unique_inverse"))
     return UniqueInverse(found.values, found.inverse_indices)
 
 
 def unique_all(x: Any, /) -> UniqueAll:
     """The distinct elements of x, ascending; the position of the first of each in x made flat; for each element of x
     (in its shape) where among the distinct ones it is; how often each occurs. All int64; waits for their number."""
-    flat = _flat(x, "unique_all")
+    return _distinct(_there(x, "unique_all"))
+
+
+def _distinct(x: GpuArray) -> UniqueAll:
+    """What `unique_all` finds."""
+    flat = x.reshape(-1)
     order = sorting.argsort(flat, axis=0, descending=False)
     ordered = _at(flat, order)
     begins = _begins(ordered)
@@ -76,8 +81,7 @@ def unique_all(x: Any, /) -> UniqueAll:
     inverse = empty(flat.shape, dtype=np.int64, device=flat.device)
     if flat.size:
         inverse[order] = ops.subtract(cumulative_sum(begins, axis=0, dtype=np.dtype("int64")), 1)
-    shape = np.shape(x) if not isinstance(x, GpuArray) else x.shape
-    return UniqueAll(_at(ordered, places), _at(order, places), inverse.reshape(shape), _lengths(places, flat.size))
+    return UniqueAll(_at(ordered, places), _at(order, places), inverse.reshape(x.shape), _lengths(places, flat.size))
 
 
 def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> GpuArray:
@@ -85,7 +89,7 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> GpuArray:
 
     Both are sorted together, x2 first: an element is found if the first of its equals comes from x2.
     """
-    x1, x2 = (as_operand(_known(x, "isin")) for x in (x1, x2))
+    x1, x2 = (_there(x, "isin") for x in (x1, x2))
     count, size = x2.size, x1.size + x2.size
     if x1.size == 0 or count == 0:
         return full(x1.shape, bool(invert), np.bool_, x1.device)
@@ -100,14 +104,12 @@ def isin(x1: Any, x2: Any, /, *, invert: bool = False) -> GpuArray:
     return ops.logical_not(found) if invert else found
 
 
-def _known(x: Any, who: str) -> Any:
+def _there(x: Any, who: str) -> GpuArray:
+    """x as an array, whose elements are there to be looked at."""
     if is_symbolic(x):
         raise TypeError(f"{who}() looks at elements, which a variable of a graph has not yet: call it on arrays")
-    return x
-
-
-def _flat(x: Any, who: str) -> GpuArray:
-    return as_operand(_known(x, who)).reshape(-1)
+    found: GpuArray = as_operand(x, who)
+    return found
 
 
 def _at(x: GpuArray, places: GpuArray) -> GpuArray:

@@ -10,8 +10,8 @@ import numpy as np
 from clarray.core import cumulative, ops
 from clarray.core.op import Reduction
 
-from .arguments import as_operand, axes_of, extents
-from .creation import full
+from .arguments import as_operand, axes_of, index_of, is_symbolic
+from .creation import full, full_like
 from .manipulation import concat
 
 __all__ = [
@@ -39,8 +39,9 @@ def accumulating(op: Reduction) -> Callable[..., Any]:
 
 
 def _reduce(op: Reduction, x: Any, axis: Any, dtype: Any, out: Any, keepdims: bool) -> Any:
-    params = {"axis": axes_of(axis), "dtype": None if dtype is None else np.dtype(dtype), "keepdims": bool(keepdims)}
-    return op(as_operand(x), **params) if out is None else op(as_operand(x), **params, out=out)
+    x, axis = as_operand(x, op.name), axes_of(axis, op.name)
+    params = {"axis": axis, "dtype": None if dtype is None else np.dtype(dtype), "keepdims": bool(keepdims)}
+    return op(x, **params) if out is None else op(x, **params, out=out)
 
 
 def _named(function: Callable[..., Any], op: Reduction) -> Callable[..., Any]:
@@ -62,12 +63,12 @@ count_nonzero = reducing(ops.count_nonzero)
 
 def var(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
     """The variance, of which count - `correction` is the divisor (`ddof` is NumPy's other name for it)."""
-    return as_operand(x).var(axes_of(axis), correction or ddof, bool(keepdims))
+    return as_operand(x, "var").var(axes_of(axis, "var"), correction or ddof, bool(keepdims))
 
 
 def std(x: Any, /, axis: Any = None, *, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
     """The standard deviation: the root of `var`."""
-    return as_operand(x).std(axes_of(axis), correction or ddof, bool(keepdims))
+    return as_operand(x, "std").std(axes_of(axis, "std"), correction or ddof, bool(keepdims))
 
 
 def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
@@ -84,16 +85,21 @@ def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, in
 
 
 def _cumulate(op: Any, first: int, x: Any, axis: Any, dtype: Any, include_initial: bool) -> Any:
-    x = as_operand(x)
+    x = as_operand(x, op.name)
     if axis is None:
         if x.ndim != 1:
             raise ValueError(f"{op.name}() of {x.ndim} dimensions takes an axis")
         axis = 0
-    result = op(x, axis=axis.__index__(), dtype=None if dtype is None else np.dtype(dtype))
+    axis = index_of(axis, op.name, "axis", "None or an int")
+    result = op(x, axis=axis, dtype=None if dtype is None else np.dtype(dtype))
     if not include_initial:
         return result
-    shape = tuple(1 if a == axis % x.ndim else n for a, n in enumerate(extents(x)))
-    return concat((full(shape, first, result.dtype, getattr(x, "device", None)), result), axis=axis)
+    if is_symbolic(x):  # a total has the shape of the first elements, and of it no more is wanted
+        initial = full_like(op.reduction(x, axis=axis, keepdims=True), first, result.dtype)
+    else:
+        shape = tuple(1 if a == axis % x.ndim else n for a, n in enumerate(x.shape))
+        initial = full(shape, first, result.dtype, x.device)
+    return concat((initial, result), axis=axis)
 
 
 def cumsum(x: Any, /, axis: int | None = None, dtype: Any = None) -> Any:

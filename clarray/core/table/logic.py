@@ -102,7 +102,7 @@ angle = ufunc(
 
 def is_complex(x: Any) -> bool:
     """Whether an operand, an array or a variable, is complex."""
-    return np.dtype(x.dtype).kind == "c"
+    return bool(np.dtype(x.dtype).kind == "c")
 
 
 def conjugated(x: Any) -> Any:

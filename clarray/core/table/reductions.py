@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..dtypes import ANY, REAL_OR_BOOL
+from ..dtypes import ANY, REAL_OR_BOOL, NumpyDType
 from ..op import Reduction
 from . import reduction
 from .functions import exp
@@ -79,6 +79,13 @@ argmin = reduction(
 
 class LogSumExp(Reduction):
     """The row below: of its own class because whole rows take two cheaper passes (`codegen.rows`)."""
+
+    def resolve(
+        self, operand: NumpyDType, dtype: NumpyDType | None = None, fp64: bool = True
+    ) -> tuple[NumpyDType, NumpyDType]:
+        if dtype is not None and dtype.kind != "f":
+            raise TypeError(f"{self.name}(): dtype is a real floating one, {dtype.name} came")
+        return super().resolve(operand, dtype, fp64)
 
 
 # The state is the greatest element and the sum of exp(x - greatest); equal infinities are no distance apart.

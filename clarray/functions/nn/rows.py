@@ -8,7 +8,7 @@ from clarray.core import ops, rows
 from clarray.core.aval import normalize_axes
 from clarray.core.movement import slice_
 
-from ..arguments import as_operand, axes_of, extents, is_symbolic
+from ..arguments import as_operand, axes_of, extents, is_symbolic, real_of
 from ..statistical import logsumexp as logsumexp
 
 __all__ = ["layer_norm", "log_softmax", "logsumexp", "softmax"]
@@ -20,12 +20,12 @@ def softmax(x: Any, /, axis: Any = -1) -> Any:
     The result has x's shape and dtype; of integers the default floating dtype. A row that holds a NaN or +inf, or
     nothing but -inf, becomes NaN. ValueError for an axis without elements, TypeError for complex numbers.
     """
-    return rows.softmax(as_operand(x), axis=axes_of(axis))
+    return rows.softmax(as_operand(x, "softmax"), axis=axes_of(axis, "softmax"))
 
 
 def log_softmax(x: Any, /, axis: Any = -1) -> Any:
     """x - logsumexp(x) along `axis`: the logarithm of `softmax`, exact where that is small; +inf makes others -inf."""
-    return rows.log_softmax(as_operand(x), axis=axes_of(axis))
+    return rows.log_softmax(as_operand(x, "log_softmax"), axis=axes_of(axis, "log_softmax"))
 
 
 def layer_norm(x: Any, weight: Any = None, bias: Any = None, axis: Any = -1, epsilon: float = 1e-5) -> Any:
@@ -34,8 +34,8 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, axis: Any = -1, eps
     `weight` and `bias` have the extents of the normalized axes, in order; the result has x's shape and the common
     dtype, of integers the default floating one. ValueError where an extent does not fit.
     """
-    x = as_operand(x)
-    params = {"axis": axes_of(axis), "epsilon": float(epsilon)}
+    x = as_operand(x, "layer_norm")
+    params = {"axis": axes_of(axis, "layer_norm"), "epsilon": real_of(epsilon, "layer_norm", "epsilon")}
     axes = normalize_axes(params["axis"], x.ndim, "layer_norm")
     affine = [
         None if v is None else _along(as_operand(v), x, axes, name) for v, name in ((weight, "weight"), (bias, "bias"))
