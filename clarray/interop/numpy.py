@@ -21,6 +21,8 @@ from clarray.device import current
 from clarray.device.fallback import host_work
 from clarray.device.select import Device
 
+from . import ordering
+
 # NumPy's names of ufuncs that are rows under another name
 UFUNC_ROWS = {
     "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
@@ -123,9 +125,9 @@ def _outer(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> An
 
 
 def _at(ufunc: np.ufunc, inputs: Sequence[Any], kwargs: dict[str, Any]) -> None:
-    x, index, value = inputs
     if ufunc.__name__ not in ("add", "subtract"):
         raise TypeError(f"numpy.{ufunc.__name__}.at() has no counterpart on the device; {_remedy}")
+    x, index, value = inputs
     if not isinstance(x, GpuArray):
         raise TypeError(
             f"numpy.{ufunc.__name__}.at(): the array to add to is on the host; read the others with numpy()"
@@ -157,6 +159,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "result_type": lambda *xs: _namespace[0].result_type(*xs),
     "array_repr": lambda x, *_: repr(x),
     "array_str": lambda x, *_: str(x),
+    "argsort": ordering.argsort,
+    "sort": ordering.sort,
+    "unique": ordering.unique,
 }
 SAME = {
     "amax": "max", "amin": "min", "around": "round", "round_": "round", "concatenate": "concat",
