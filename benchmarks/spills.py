@@ -1,10 +1,11 @@
 """What a GPU's kernels take of an NVIDIA chip, without one: `python benchmarks/spills.py [word...]`.
 
-Compiles the kernels that an NVIDIA GPU gets (those whose names have all the words) to PTX with Clang, assembles
-them with ptxas, and prints registers, bytes spilled, local memory and the occupancy that these allow. The exit
-status is 1 if a kernel spills or does not assemble. NVIDIA's own compiler may decide otherwise: this is a lower
-floor, not a measurement. Needs Clang with the NVPTX target, libclc and ptxas, which CUDA's toolkit has and the
-package nvidia-cuda-nvcc; where one is missing it says so and ends.
+Compiles the kernels of `gpu_kernels` (those whose names have all the words) to PTX with Clang, assembles them with
+ptxas, and prints registers, bytes spilled, local memory and the occupancy that these allow, or with `--summary` the
+worst of each template. The exit status is 1 if a kernel spills or does not assemble. NVIDIA's own compiler may decide
+otherwise, and it has builtins of its own where libclc's are compiled here: this is a lower floor, not a measurement.
+Needs Clang with the NVPTX target, libclc and ptxas, which CUDA's toolkit has and the package nvidia-cuda-nvcc; where
+one is missing it says so and ends.
 """
 
 from __future__ import annotations
@@ -16,26 +17,17 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from clarray.codegen import gemm_gpu, lowering, templates
-from clarray.codegen.gemm import sums_dtype
-from clarray.codegen.plan import Launch, Spec
-from clarray.core import cumulative, dtypes, ops
-from clarray.core.layout import Layout
-from clarray.core.linear import gemm, matmul
-from clarray.core.traits import Traits
+from benchmarks import gpu_kernels
+from clarray.codegen import templates
+from clarray.codegen.plan import Local, Spec
 
-CHIP = Traits(
-    kind="gpu", vendor="nvidia", compute_units=132, local_memory=49152, max_work_group=1024, simd_width=1,
-    unified=False, tensor_cores=True,
-)  # fmt: skip
 LIBCLC = ("nvptx64--nvidiacl.bc", "nvptx64-nvidia-nvcl.bc")
 FRONT_END = ("sm_80", "ptx75")  # what Clang compiles for: the newest that version 15 knows; ptxas goes on from there
 REGISTERS, WARPS, GROUPS, SHARED = 65536, 64, 32, 228 << 10  # of a multiprocessor of compute capability 9.0
@@ -44,12 +36,13 @@ RESERVED = 1 << 10  # bytes of local memory that the driver keeps for each group
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel to look at."""
+    """A kernel to look at; `local` are the bytes of local memory that come as arguments."""
 
     name: str
     spec: Spec
     group: int
     entry: str = "kernel_main"
+    local: int = 0
 
 
 @dataclass(frozen=True)
@@ -69,11 +62,16 @@ class Report:
         fit.append(SHARED // (self.shared + RESERVED))
         return min(fit) * warps / WARPS
 
+    @property
+    def bad(self) -> bool:
+        return bool(self.spilled or self.error)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("words", nargs="*", help="only kernels whose names have all of these")
+    parser.add_argument("--summary", action="store_true", help="a line for each template, after those that spill")
     parser.add_argument("--clang", help="default: the newest on PATH")
     parser.add_argument("--ptxas", default="ptxas")
     parser.add_argument("--libclc", help="the bitcode of OpenCL's builtins for nvptx64")
@@ -84,14 +82,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FileNotFoundError as missing:
         print(f"nothing was checked: {missing}", file=sys.stderr)
         return 0
-    kernels = [x for x in all_kernels() if all(word in x.name for word in args.words)]
+    found: list[tuple[Kernel, Report]] = []
     print("| kernel | group | registers | spilled | local memory | occupancy |\n| --- | --- | --- | --- | --- | --- |")
-    failed = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for kernel, report in zip(kernels, pool.map(tools.report, kernels), strict=True):
-            failed += bool(report.spilled or report.error)
+    for kernel, report in tools.reports(x for x in all_kernels() if all(word in x.name for word in args.words)):
+        found.append((kernel, report))
+        if report.bad or not args.summary:
             print(row(kernel, report), flush=True)
-    print(f"\n{len(kernels)} kernels, {failed} of them spill or fail", file=sys.stderr)
+    if args.summary:
+        print("\n".join(summary(found)))
+    failed = sum(report.bad for _, report in found)
+    print(f"\n{len(found)} kernels, {failed} of them spill or fail", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -101,6 +101,18 @@ def row(kernel: Kernel, report: Report) -> str:
         return f"| {kernel.name} | {kernel.group} | {report.error.splitlines()[0]} | | | |"
     found = f"{report.registers} | {report.spilled} | {report.shared} | {report.occupancy(kernel.group):.0%}"
     return f"| {kernel.name} | {kernel.group} | {found} |"
+
+
+def summary(found: Iterable[tuple[Kernel, Report]]) -> Iterator[str]:
+    """A second table: of each template how many kernels, their registers, and how many spill."""
+    by_template: dict[str, list[Report]] = {}
+    for kernel, report in found:
+        by_template.setdefault(kernel.spec.template, []).append(report)
+    yield "\n| template | kernels | registers | that spill or fail |\n| --- | --- | --- | --- |"
+    for template, reports in sorted(by_template.items()):
+        registers = sorted(x.registers for x in reports if not x.error) or [0]
+        bad = sum(x.bad for x in reports)
+        yield f"| {template} | {len(reports)} | {registers[0]} to {registers[-1]} | {bad} |"
 
 
 @dataclass(frozen=True)
@@ -128,16 +140,28 @@ class Tools:
             raise FileNotFoundError("there is no libclc for nvptx64; --libclc names its bitcode")
         return cls(compiler, builtins, assembler, arch)
 
-    def report(self, kernel: Kernel) -> Report:
-        """A kernel compiled and assembled."""
-        return self.assemble(templates.render(kernel.spec.template, kernel.spec), kernel.entry)
+    def reports(self, kernels: Iterable[Kernel]) -> Iterator[tuple[Kernel, Report]]:
+        """Kernels compiled and assembled, several at once, each source one time."""
+        sources: dict[Spec, list[Kernel]] = {}
+        for kernel in kernels:
+            sources.setdefault(kernel.spec, []).append(kernel)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for found in pool.map(self._report, sources.values()):
+                yield from found
 
-    def assemble(self, source: str, entry: str = "kernel_main") -> Report:
-        """The same of a source."""
+    def _report(self, kernels: Sequence[Kernel]) -> list[tuple[Kernel, Report]]:
+        """Kernels of one source."""
+        spec = kernels[0].spec
+        log = self.assemble(templates.render(spec.template, spec, gpu_kernels.CHIP.inline_math))
+        found = [log if isinstance(log, Report) else parsed(log, kernel.entry) for kernel in kernels]
+        return [(k, replace(report, shared=report.shared + k.local)) for k, report in zip(kernels, found, strict=True)]
+
+    def assemble(self, source: str) -> str | Report:
+        """What ptxas says of a source, or what went wrong."""
         chip, ptx = FRONT_END
         with tempfile.TemporaryDirectory() as folder:
             text, assembled = Path(folder, "kernel.cl"), Path(folder, "kernel.ptx")
-            text.write_text(source)
+            text.write_text(LACKING + source)
             flags = ["-finclude-default-header", "-target-cpu", chip, "-target-feature", f"+{ptx}",
                      "-mlink-builtin-bitcode", self.libclc]  # fmt: skip
             compiled = subprocess.run(
@@ -152,7 +176,27 @@ class Tools:
                 [self.ptxas, f"-arch={self.arch}", "-v", assembled, "-o", Path(folder, "kernel.cubin")],
                 capture_output=True, text=True, check=False,
             )  # fmt: skip
-        return Report(error=_first_error(made.stderr)) if made.returncode else parsed(made.stderr, entry)
+        return Report(error=_first_error(made.stderr)) if made.returncode else made.stderr
+
+
+def _atomic(ctype: str, name: str, operands: str, instruction: str) -> str:
+    """A builtin of cl_khr_int64_base_atomics as one instruction of PTX."""
+    given = "".join(f", {ctype} {x}" for x in operands)
+    places = ", ".join(f"%{k}" for k in range(2, 2 + len(operands)))
+    taken = "".join(f', "l"({x})' for x in operands)
+    return (
+        f"static {ctype} __attribute__((overloadable, always_inline)) atom_{name}(volatile global {ctype} *p{given})\n"
+        f'{{\n    {ctype} old;\n    __asm__ volatile("atom.global.{instruction} %0, [%1], {places};"'
+        f' : "=l"(old) : "l"(p){taken} : "memory");\n    return old;\n}}\n'
+    )
+
+
+LACKING = "".join(
+    _atomic(ctype, *row)
+    for ctype in ("long", "ulong")
+    for row in (("xchg", "x", "exch.b64"), ("add", "x", "add.u64"), ("cmpxchg", "xy", "cas.b64"))
+)
+"""OpenCL C of builtins that NVIDIA's compiler has, and libclc has not for its chips."""
 
 
 def bounded(ptx: str, source: str) -> str:
@@ -184,78 +228,14 @@ def _first_error(log: str) -> str:
 
 
 def all_kernels() -> Iterator[Kernel]:
-    """The kernels of the table, those of one name once."""
-    seen: set[tuple[Any, str]] = set()
-    for name, launch in (*_simple(), *_products()):
+    """The kernels of the table, each once."""
+    seen: set[tuple[Spec, str]] = set()
+    for name, launch in gpu_kernels.all_launches():
         key = launch.spec, launch.kernel
         if key not in seen:
             seen.add(key)
-            size = launch.local_size or (256,)
-            yield Kernel(name, launch.spec, int(np.prod(size)), launch.kernel)
-
-
-def _launches(name: str, op: Any, operands: Sequence[Layout], traits: Traits = CHIP, **params: Any) -> Iterator[Any]:
-    for launch in lowering.lower(op, list(operands), params, traits).launches:
-        yield f"{name} ({launch.spec.template}{launch.kernel.removeprefix('kernel').replace('_main', '')})", launch
-
-
-def matrix(dtype: str, rows: int, columns: int, by_columns: bool = False) -> Layout:
-    """The layout of a matrix."""
-    size = np.dtype(dtype).itemsize
-    return Layout.of(np.dtype(dtype), (rows, columns), (size, rows * size) if by_columns else (columns * size, size))
-
-
-def _simple() -> Iterator[tuple[str, Launch]]:
-    for dtype in ("float32", "float64", "float16", "int8", "complex64"):
-        x, turned = matrix(dtype, 4096, 4096), matrix(dtype, 4096, 4096, True)
-        yield from _launches(f"{dtype} add", ops.UFUNCS["add"], [x, x])
-        yield from _launches(f"{dtype} add of a transpose", ops.UFUNCS["add"], [x, turned])
-        for axis in (None, 0, 1):
-            yield from _launches(f"{dtype} sum, axis {axis}", ops.sum, [x], axis=axis)
-        yield from _launches(f"{dtype} cumulative sum", cumulative.cumulative_sum, [x], axis=1)
-    x = matrix("float32", 4096, 4096)
-    for name in ("exp", "tanh", "sin"):
-        yield from _launches(f"float32 {name}", ops.UFUNCS[name], [x])
-    for axis in (None, 0, 1):
-        yield from _launches(f"float32 argmax, axis {axis}", ops.argmax, [x], axis=axis)
-    mean = Layout.of(x.dtype, x.shape, (4, 0))  # of each row
-    yield from _launches("float32 var, axis 1", ops.var, [x, mean], axis=1)
-
-
-def _products() -> Iterator[tuple[str, Launch]]:
-    ways = (False, False), (True, True)  # of which operands are in columns: each of both orders once
-    for dtype in ("float32", "float64", "float16", "int32", "int64", "complex64", "complex128"):
-        plain = replace(CHIP, tensor_cores=False)
-        sums = sums_dtype(np.dtype(dtype))
-        for tile in gemm_gpu.tiles(sums, plain, more=True):
-            yield from _tuned(dtype, "gemm.tiled", tile, plain, ways)
-        few = 4 if dtype == "complex128" else 8  # more make tiles
-        for name, (m, k, n), by_columns in (
-            ("matrix-vector", (4096, 4096, 1), (False, False)),
-            ("matrix-vector in columns", (4096, 4096, 1), (True, False)),
-            (f"{few} columns", (4096, 4096, few), (False, True)),
-            (f"{few} rows", (few, 4096, 4096), (False, False)),
-            ("small", (20, 20, 20), (False, False)),
-            ("long", (64, 65536, 64), (False, False)),
-        ):
-            operands = matrix(dtype, m, k, by_columns[0]), matrix(dtype, k, n, by_columns[1])
-            yield from _launches(f"{dtype} product, {name}", matmul, operands, plain)
-    for dtype in ("float32", "float16"):
-        x = matrix(dtype, 4096, 4096)
-        yield from _launches(f"{dtype} 0.5 a @ b + 2 c", gemm, [x, x, x], alpha=0.5, beta=2)
-    for warps in gemm_gpu.warps(CHIP, more=True):
-        yield from _tuned("float16", "gemm.tensor", warps, CHIP, (*ways, (False, True), (True, False)))
-
-
-def _tuned(dtype: str, name: str, tile: Any, traits: Traits, ways: Any) -> Iterator[tuple[str, Launch]]:
-    """A large product with this tile."""
-    side = 4096
-    chosen = replace(traits, tuned={(name, gemm_gpu.problem_class(dtypes.NAMES[dtype], side, side, 1)): tuple(tile)})
-    shape = f"{tile.rows}x{tile.columns}x{tile.depth}"
-    for by_columns in ways:
-        operands = [matrix(dtype, side, side, way) for way in by_columns]
-        order = " by ".join("columns" if way else "rows" for way in by_columns)
-        yield from _launches(f"{dtype} product {shape}/{tile.group}, {order}", matmul, operands, chosen)
+            local = sum(x.nbytes for x in launch.arguments if isinstance(x, Local))
+            yield Kernel(name, launch.spec, int(np.prod(launch.local_size or (256,))), launch.kernel, local)
 
 
 if __name__ == "__main__":

@@ -60,11 +60,11 @@ void kernel_main(
             w += rest % kernel${a} * w_step${a};
             rest /= kernel${a};
 % endfor
-            w += rest * w_c;
-            for (int e = 0; e < ${share}; e++) {
+            w += rest * w_c + own_o * w_o;
+            for (int e = 0; e < ${share}; e++, w += w_o) {
                 ${spec.ctype} value = ${spec.zero};
                 if (some && own_o + e < live_o)
-                    value = ${spec.value("a", "w[(own_o + e) * w_o]")};
+                    value = ${spec.value("a", "w[0]")};
                 w_tile[w_k * ${side + pad} + own_o + e] = value;
             }
         }
