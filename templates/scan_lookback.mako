@@ -1,6 +1,7 @@
 <%page args="spec"/>\
-## o[r, t] = x[r, 0] + ... + x[r, t], one tile of a row a group. words[0] counts tickets; a tile's sum lies in the words of
-## its ticket, 32 bits in each, and above them 1 where they are the tile's own sum, 2 where they are all up to its end.
+## o[r, t] = x[r, 0] + ... + x[r, t], one tile of a row a group. words[0] counts tickets; then, row by row, come a place for
+## each tile and one more after every ${spec.window} of them, a block. A sum lies there in words of 32 bits, and above each
+## of them 1 where it is that tile's or block's own, 2 where it is that of all up to the block's end.
 <%
     (xtype, otype), T, words = spec.storage, spec.accumulator.ctype, spec.words
     uints = "uint" if words == 1 else f"uint{words}"
@@ -81,34 +82,60 @@ kernel void kernel_main(
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     const ${T} whole = sums[${spec.group - 1}];
-    volatile global ulong *own = words + 1 + ticket * ${words};
-    if (id == 0) {
-        before = ${spec.identity};
-        done = tile == 0;
-        publish(own, tile == 0 ? 2 : 1, whole);
+    const idx block = tile / ${spec.window}, per_row = tiles + tiles / ${spec.window};
+    const int nth = tile % ${spec.window};
+    volatile global ulong *first = words + 1 + (ticket / tiles * per_row + block * ${spec.window + 1}) * ${words};
+    volatile global ulong *own = first + ${spec.window * words};  // the block's
+    if (id == 0)
+        publish(first + nth * ${words}, 1, whole);
+
+    // what went before in the block
+    if (id < nth) {
+        ${T} value;
+        read(first + id * ${words}, &value);
+        found[id] = value;
     }
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (idx back = 1; !done; back += ${spec.window}) {
+    if (id == 0) {
+        ${T} all = ${spec.identity};
+        for (int k = 0; k < nth; k++)
+            all = ${spec.joined("all", "found[k]")};
+        before = all;
+        if (nth == ${spec.window - 1})
+            publish(own, block == 0 ? 2 : 1, ${spec.joined("all", "whole")});
+        done = block == 0;
+    }
+    barrier(CLK_LOCAL_MEM_FENCE);
+
+    // what went before the block: from the nearest sum of all on, the sums of blocks in their order
+    while (!done) {
         if (id < ${spec.window}) {
-            states[id] = 2;
-            found[id] = ${spec.identity};
-            if (back + id <= tile) {
+            states[id] = 0;
+            if (id < block) {
                 ${T} value;
-                states[id] = read(own - (back + id) * ${words}, &value);
+                states[id] = read(own - (id + 1) * ${(spec.window + 1) * words}, &value);
                 found[id] = value;
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         if (id == 0) {
-            for (int k = 0; k < ${spec.window} && !done; k++) {
-                before = ${spec.joined("found[k]", "before")};
-                done = states[k] == 2;
+            int k = 0;
+            while (k < ${spec.window - 1} && states[k] != 2)
+                k++;
+            done = states[k] == 2;
+            if (done) {
+                ${T} all = found[k];
+                while (--k >= 0)
+                    all = ${spec.joined("all", "found[k]")};
+                if (nth == ${spec.window - 1}) {
+                    const ${T} block_sum = ${spec.joined("before", "whole")};
+                    publish(own, 2, ${spec.joined("all", "block_sum")});
+                }
+                before = ${spec.joined("all", "before")};
             }
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    if (id == 0 && tile > 0)
-        publish(own, 2, ${spec.joined("before", "whole")});
     ${T} start = before;
     if (id > 0)
         start = ${spec.joined("start", "sums[id - 1]")};

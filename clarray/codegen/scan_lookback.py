@@ -1,8 +1,11 @@
 """The scan of a GPU whose groups make forward progress: one pass over memory (Merrill and Garland 2016).
 
-A group takes a ticket, and with it a tile of a row. It adds the tile up, publishes the sum, and looks back at the
-tiles before it, adding their sums, until it meets one that knows all that went before; then it publishes its own
-whole sum and writes its tile. Tickets are drawn in order: a group only waits for groups that run already.
+A group takes a ticket, and with it a tile of a row. It adds the tile up, publishes the sum, and looks back at the sums
+before it. Tickets are drawn in order: a group only waits for groups that run already.
+
+Where a running sum is found first depends on time, and rounding must not. So sums have two levels: tiles are added
+within a block of 32, from its first on, and blocks to the nearest sum of all that is known, in their order. That sum
+was made in the same order, so every element is the same sequence of additions in each run.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from .plan import Argument, Buffer, Launch, Offset, Value, ceil_div
 from .scan_spec import Rows, Scan
 
 GROUP = 256  # work-items of a group
-WINDOW = 32  # tiles that a group looks back at in one step
+WINDOW = 32  # tiles of a block, and blocks that a group looks back at
 EACH = 8  # elements of a work-item
 WORD = np.dtype("uint64")  # 32 bits of a sum, and above them whether they are there
 
@@ -69,7 +72,8 @@ def launches(scan: Scan, rows: Rows, out: int, x: int, scratch: list[int], trait
     spec = Lookback(**{f.name: getattr(scan, f.name) for f in fields(scan)})
     tiles = ceil_div(rows.size, spec.each * GROUP)
     tickets = tiles * prod(rows.sizes)
-    words = Layout.of(WORD, (1 + tickets * spec.words,))
+    places = prod(rows.sizes) * (tiles + tiles // WINDOW)
+    words = Layout.of(WORD, (1 + places * spec.words,))
     number = 2 + len(scratch)
     scratch.append(words.nbytes)
     builder = Builder()
