@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{start}[{number}/{len(chosen)}] {row.name}", end=end, file=sys.stderr, flush=True)
         results.append(bench.run(row))
     print(start, end="", file=sys.stderr)
-    version = context.device.cl.platform.version.split(maxsplit=2)
-    print(table(results, f"{version[-1].split(',')[0].split('  ')[0]} {context.device.name}"))
+    device = context.device
+    print(table(results, f"{device.hardware}, {device.platform} {device.driver_version} ({device.name})"))
     for name, reason in bench.peers.absent.items():
         print(f"without {name}: {reason}")
     found = as_json(results, context, bench.peers.absent)

@@ -116,6 +116,7 @@ def test_the_command_times_cases_and_keeps_them(any_ctx, quickly, capsys, tmp_pa
     assert "here" in printed
     assert "1 of 1 goals reached" in printed
     assert "elsewhere" not in printed
+    assert printed.startswith(f"{any_ctx.device.hardware}, {any_ctx.device.platform} ")
     (found,) = json.loads((tmp_path / "run.json").read_text())["cases"]
     assert found["name"] == "here"
     assert found["seconds"].keys() == {"ours", "NumPy"}
