@@ -3,9 +3,8 @@
 ## memory, a work-item every 16th of both.
 <%namespace name="axes" file="conv_axes.mako"/>\
 <%
-    side, depth = spec.side, spec.depth
+    side, depth, pad = spec.side, spec.depth, spec.pad
     reach = range(spec.each)
-    pad = 1  # columns that keep a step along k from meeting the same bank again
     share = side * depth // 256  # elements of a tile that a work-item loads
 %>\
 kernel __attribute__((reqd_work_group_size(256, 1, 1)))

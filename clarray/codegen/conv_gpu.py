@@ -19,6 +19,7 @@ class Tiled(Convolved):
 
     template: ClassVar[str] = "conv_tiled"
     depth: ClassVar[int] = 16  # products of one result in local memory
+    pad: ClassVar[int] = 1  # columns that keep a step along k from meeting the same bank again
 
     each: int
 
@@ -27,20 +28,33 @@ class Tiled(Convolved):
         """Out channels and positions of a group's tile."""
         return 16 * self.each
 
+    @property
+    def local_bytes(self) -> int:
+        """Of local memory: a tile of x and one of w."""
+        return 2 * self.depth * (self.side + self.pad) * self.dtype.itemsize
+
 
 def plan(problem: Problem, each: int = 0) -> Plan | None:
-    """The launch; None where tiles would be mostly empty, or groups of work-items are too small."""
+    """The launch; None where tiles would be mostly empty, or groups of work-items or local memory too small."""
     traits = problem.traits
     if problem.outs < FEW or problem.channels == 0 or traits.max_work_group < GROUP:
         return None
+    shared = *problem.rows, problem.sums, problem.operands, problem.epilogue, len(problem.axes), problem.wide
+    specs = [spec for e in (4, 2, 1) if (spec := Tiled(*shared, e)).local_bytes <= traits.local_memory]
     tiles = {
-        e: problem.groups * ceil_div(problem.outs, 16 * e) * ceil_div(problem.positions, 16 * e) for e in (4, 2, 1)
+        spec: problem.groups * ceil_div(problem.outs, spec.side) * ceil_div(problem.positions, spec.side)
+        for spec in specs
     }
     wanted = GROUPS_PER_UNIT * max(traits.compute_units, 8)
-    if not each:
-        each = next((e for e, count in tiles.items() if count >= wanted and 8 * e <= problem.outs), 1)
-    spec = Tiled(*problem.rows, problem.sums, problem.operands, problem.epilogue, len(problem.axes), problem.wide, each)
+    asked = [
+        spec
+        for spec, count in tiles.items()
+        if spec.each == (each or 1) or (not each and count >= wanted and 8 * spec.each <= problem.outs)
+    ]
+    if not asked:
+        return None
+    spec = asked[0]
     numbers = [problem.positions, problem.groups, problem.channels, problem.outs, problem.taps, problem.x_channel]
     numbers += [*problem.w_strides, *problem.parameters, *problem.result_strides]
     arguments = (*problem.buffers(), *problem.scalars, *problem.values(numbers))
-    return Plan((problem.layouts[0],), (Launch(spec, arguments, (GROUP * tiles[each],), (GROUP,)),))
+    return Plan((problem.layouts[0],), (Launch(spec, arguments, (GROUP * tiles[spec],), (GROUP,)),))

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from clarray.codegen import lowering
+from clarray.codegen import conv_gpu, lowering
 from clarray.codegen.joining import ARGUMENTS, Joined
 from clarray.codegen.plan import Local, Value, is_wide
 from clarray.codegen.tiled import Tiled
@@ -115,3 +115,15 @@ def test_groups_are_no_larger_than_a_device_has_them(most):
         assert prod(launch.local_size) <= most, type(launch.spec)
         assert all(n % m == 0 for n, m in zip(launch.global_size, launch.local_size, strict=True))
         assert sum(a.nbytes for a in launch.arguments if isinstance(a, Local)) <= traits.local_memory
+
+
+@pytest.mark.parametrize("room", [16 << 10, 32 << 10, 48 << 10])
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+def test_tiles_of_convolutions_fit_local_memory(dtype, room):
+    traits = replace(GPU, compute_units=8, local_memory=room)
+    convolved = {"stride": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
+    x, w = c_order(dtype, 8, 64, 80, 80), c_order(dtype, 64, 64, 3, 3)
+    (launch,) = launches(convolution.convolution, [x, w], traits, **convolved)
+    assert isinstance(launch.spec, conv_gpu.Tiled)
+    assert launch.spec.local_bytes <= room
+    assert launch.spec.each == (4 if dtype == "float32" or room > 33280 else 2 if room >= 16896 else 1)
