@@ -118,9 +118,16 @@ kernel void kernel_main(
 % for k, stage in stages:
         ${T} value${k}[${lanes}];
         {
-            ${T} acc[${lanes}], sum[${lanes}];
+% if spec.cascade(stage):
+            ${T} acc[${lanes}], sum[${lanes}], total[${lanes}];
             for (int l = 0; l < ${lanes}; l++)
-                acc[l] = sum[l] = ${spec.identity(stage)};
+                acc[l] = sum[l] = total[l] = ${spec.identity(stage)};
+            int folds = 0;
+% else:
+            ${T} acc[${lanes}];
+            for (int l = 0; l < ${lanes}; l++)
+                acc[l] = ${spec.identity(stage)};
+% endif
             for (idx i = 0; i < size;) {
                 const idx until = ${"min(size, i + 32)" if spec.cascade(stage) else "size"};
                 for (; i < until; i++) {
@@ -140,10 +147,17 @@ kernel void kernel_main(
                     sum[l] = ${spec.joined(stage, "sum[l]", "acc[l]")};
                     acc[l] = ${spec.identity(stage)};
                 }
+                if (++folds == 32) {
+                    folds = 0;
+                    for (int l = 0; l < ${lanes}; l++) {
+                        total[l] = ${spec.joined(stage, "total[l]", "sum[l]")};
+                        sum[l] = ${spec.identity(stage)};
+                    }
+                }
 % endif
             }
             for (int l = 0; l < ${lanes}; l++)
-                value${k}[l] = ${spec.finished(stage, "sum[l]" if spec.cascade(stage) else "acc[l]")};
+                value${k}[l] = ${spec.finished(stage, f"({spec.joined(stage, 'total[l]', 'sum[l]')})" if spec.cascade(stage) else "acc[l]")};
         }
 % endfor
         for (idx i = 0; i < ${1 if per_row else "size"}; i++) {
