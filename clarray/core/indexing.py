@@ -9,6 +9,7 @@ rest a basic index, which gives a view, and integer arrays along axes of that vi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from clarray.config import config
 
 from . import ops
 from .aval import Aval, Shape, broadcast_shapes, extent
-from .movement import astype
+from .movement import astype, slice_
 from .op import Op
 
 WHOLE = slice(None)
@@ -182,7 +183,7 @@ class Put(Indexing):
         """Where an index comes twice, each of its values is taken for the one that stayed."""
         _, _, *indices = operands
         zero = np.zeros((), np.dtype(g.dtype))
-        return (put(g, zero, *indices, **params), take(g, *indices, **params), *[None] * len(indices))
+        return (put(g, zero, *indices, **params), _arrived(g, indices, params), *[None] * len(indices))
 
 
 class PutAdd(Put):
@@ -197,7 +198,7 @@ class PutAdd(Put):
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         _, _, *indices = operands
         places = {k: v for k, v in params.items() if k != "ordered"}
-        return (g, take(g, *indices, **places), *[None] * len(indices))
+        return (g, _arrived(g, indices, places), *[None] * len(indices))
 
 
 class GatherBack(Indexing):
@@ -224,6 +225,17 @@ def _nearest(index: Any, size: Any) -> Any:
         return ops.clip(index, -size, size - 1)
     limits = np.iinfo(np.dtype(index.dtype))
     return ops.clip(index, max(-size, int(limits.min)), min(size - 1, int(limits.max)))
+
+
+def _arrived(g: Any, indices: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """The gradient of what `put` writes: g where it is written, and zero for an index outside, which is left out."""
+    inside = [ops.equal(i, _nearest(i, extent(g, a))) for i, a in zip(indices, params["axes"], strict=True)]
+    mask = reduce(ops.logical_and, inside)
+    taken = take(g, *indices, **params)
+    further = taken.ndim - params["position"] - mask.ndim  # axes after those of the indices
+    if further:
+        mask = slice_(mask, index=((None, None, None),) * mask.ndim + (None,) * further)
+    return ops.where(mask, taken, 0)
 
 
 def ordered() -> bool:

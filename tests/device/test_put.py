@@ -7,6 +7,7 @@ import pytest
 
 import clarray as cl
 import clarray.tensor as T
+from clarray.core import indexing
 
 SHAPE = (3, 4, 5)
 SIZE = 60
@@ -71,3 +72,14 @@ def test_gradients_go_where_take_read(dtype, known, ctx, rng):
     want = np.zeros((3, 4))
     np.add.at(want, (slice(None), near), weights)
     np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
+
+
+@pytest.mark.usefixtures("fp64")
+@pytest.mark.parametrize("op", [indexing.put, indexing.put_add], ids=lambda op: op.name)
+def test_what_is_left_out_has_no_gradient(op, ctx, rng):
+    x, value = T.dmatrix(), T.dmatrix()
+    index = cl.asarray(np.array([2, 9, -4, -1], np.int8))
+    weights = rng.standard_normal((3, 5))
+    cost = cl.sum(op(x, value, index, axes=(0,), position=0) * weights)
+    got = cl.function([x, value], cl.grad(cost, value))(rng.standard_normal((3, 5)), rng.standard_normal((4, 5)))
+    np.testing.assert_array_equal(np.asarray(got), weights[[2, 0, 0, 2]] * [[1], [0], [0], [1]])
