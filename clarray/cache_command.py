@@ -47,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print, or empty; 1 where something cannot be read or removed."""
-    return _clear() if args.clear else _show()
+    try:
+        return _clear() if args.clear else _show()
+    except OSError as error:
+        print(f"clarray: {error}", file=sys.stderr)
+        return 1
 
 
 def places() -> list[Place]:
