@@ -1,5 +1,6 @@
 <%page args="spec"/>\
-## o0 = epilogue(a @ b) for a vector b, on a CPU: lanes lie along whichever axis of a is contiguous.
+## o0 = epilogue(a @ b) for a vector b, on a CPU: lanes lie along whichever axis of a is contiguous. The steps of k may be
+## cut into parts of `chunk`; the result of each lies `behind` elements after that of the one before.
 <%
     lanes, rows, block = spec.width, spec.rows, spec.block
     batch = range(spec.batch_rank)
@@ -16,7 +17,7 @@ void kernel_main(
 % for ctype, name in spec.scalars:
     const ${ctype} ${name},
 % endfor
-    const idx m, const idx depth, const idx block_m, const idx a_step, const idx b_k
+    const idx m, const idx depth, const idx chunk, const idx behind, const idx block_m, const idx a_step, const idx b_k
 % for x in spec.operands:
     , const idx ${x.name}_inner
 % endfor
@@ -31,10 +32,11 @@ void kernel_main(
     const idx blocks = (m + block_m - 1) / block_m, task = get_global_id(0), matrix = task / blocks;
     const idx start = (task - matrix * blocks) * block_m;
     const idx count = min(block_m, m - start);
+    const idx begin = (idx)get_global_id(1) * chunk, end = min(begin + chunk, depth);
     global const ${spec.ctype} *restrict a = a_data + a_offset;
     global const ${spec.ctype} *restrict b = b_data + b_offset;
 % for x in spec.operands:
-    ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + start * ${x.name}_inner;
+    ${x.qualifier}${x.name}_block = ${x.name}_data + ${x.name}_offset + (idx)get_global_id(1) * behind + start * ${x.name}_inner;
 % endfor
 % if spec.batch_rank:
     idx rest = matrix;
@@ -56,8 +58,8 @@ void kernel_main(
         global const ${spec.ctype} *restrict a${r} = a + (start + min(i + ${r}, count - 1)) * a_step;
         total[${r}] = 0;
 % endfor
-        for (idx first = 0; first < depth; first += ${block}) {
-            const idx last = min(first + ${block}, depth);
+        for (idx first = begin; first < end; first += ${block}) {
+            const idx last = min(first + ${block}, end);
             vector ${", ".join(f"c{r}_{v} = 0" for r in range(rows) for v in range(2))};
             idx k = first;
             for (; k + ${2 * lanes} <= last; k += ${2 * lanes}) {
@@ -95,8 +97,8 @@ void kernel_main(
     a += start;
     for (idx l = 0; l < count; l++)
         total[l] = 0;
-    for (idx first = 0; first < depth; first += ${block}) {
-        const idx last = min(first + ${block}, depth);
+    for (idx first = begin; first < end; first += ${block}) {
+        const idx last = min(first + ${block}, end);
         for (idx l = 0; l < count; l++)
             part[l] = 0;
         idx k = first;

@@ -1,11 +1,12 @@
 <%page args="spec"/>\
 ## o0[k] = finish(combine over r of map(x0[k, r], x1[k, r], ...)), kept axes k and reduced axes r merged, axis 0 innermost.
 <%
-    kept, reduced, lanes = range(1, spec.kept_rank), range(1, spec.reduced_rank), spec.lanes
+    kept, reduced, lanes, streams = range(1, spec.kept_rank), range(1, spec.reduced_rank), spec.lanes, spec.streams
     fields = list(enumerate(spec.ctypes))
     acc = lambda level, lane: [f"acc{level}_{k}[{lane}]" for k, _ in fields]
     side_by_side = spec.along == "kept"
-    count = "width" if side_by_side and lanes > 1 else lanes
+    states = lanes * streams
+    count = "width" if side_by_side and lanes > 1 else states
 %>\
 <%def name="join(a, b)">\
 % for line in spec.combine(a, b):
@@ -33,6 +34,11 @@ ${line} \
 const ${ctype} e${k} = ${text}; \
 % endfor
 ${step(into or acc(0, lane), [f"e{k}" for k, _ in fields])}}
+</%def>\
+<%def name="prefetch(behind='')">\
+% for x in spec.far:
+__builtin_prefetch(${x.name} + i${behind} + ${spec.ahead(x)}); \
+% endfor
 </%def>\
 <%def name="fold_levels()">\
 for (int l = 0; l < ${count}; l++) { ${join(acc(1, "l"), acc(0, "l"))} ${clear(0, "l")} }
@@ -106,7 +112,7 @@ kernel void kernel_main(
 % endfor
 % for level in range(spec.levels):
 % for k, ctype in fields:
-        ${ctype} acc${level}_${k}[${lanes}];
+        ${ctype} acc${level}_${k}[${states}];
 % endfor
         for (int l = 0; l < ${count}; l++) { ${clear(level, "l")} }
 % endfor
@@ -170,10 +176,32 @@ kernel void kernel_main(
 % for x in spec.inputs:
             ${x.qualifier}restrict ${x.name} = ${x.name}_run;
 % endfor
+% if streams > 1:
+            // pieces of the run side by side: memory is read fastest in several places at once
+            const idx piece = (last - first) / ${states} * ${lanes}, ahead = first + piece;
+            while (i < ahead) {
+                const idx until = ${f"min(ahead, i + {lanes} * fold)" if spec.cascade else "ahead"};
+                for (; i < until; i += ${lanes}) {
+% for s in range(streams):
+                    ${prefetch(f" + {s} * piece" if s else "")}
+                    for (int l = 0; l < ${lanes}; l++) {
+                        const idx j = i + l${f" + {s} * piece" if s else ""};
+                        const ${spec.index_ctype} index = base + j;
+                        ${take("j", f"{s * lanes} + l" if s else "l")}
+                    }
+% endfor
+                }
+% if spec.cascade:
+            ${fold_levels()}
+% endif
+            }
+            i = first + ${streams} * piece;
+% endif
             while (i + ${lanes} <= last) {
                 const idx until = ${f"min(last, i + {lanes} * fold)" if spec.cascade else "last"};
                 for (; i + ${lanes} <= until; i += ${lanes}) {
                     const ${spec.index_ctype} at = base + i;
+                    ${prefetch()}
                     for (int l = 0; l < ${lanes}; l++) {
                         const idx j = i + l;
                         const ${spec.index_ctype} index = at + l;
@@ -208,9 +236,9 @@ kernel void kernel_main(
         for (int l = 0; l < ${count}; l++) { ${join(acc(level, "l"), acc(level - 1, "l"))} ${clear(level - 1, "l")} }
 % endfor
 <% top = spec.levels - 1 %>\
-% if not side_by_side and lanes > 1:
+% if not side_by_side and states > 1:
 #pragma unroll
-        for (int w = ${lanes // 2}; w > 0; w /= 2)
+        for (int w = ${states // 2}; w > 0; w /= 2)
             for (int l = 0; l < w; l++) { ${join(acc(top, "l"), acc(top, "l + w"))} }
 % endif
 % if side_by_side and lanes > 1:

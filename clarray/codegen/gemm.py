@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Scalar, Value, 
 
 PACKED_COLUMNS = 256  # of b to one work-item of kernel_pack
 SMALL_BYTES = 128 << 10  # of b, or of the memory that its rows are spread over, up to which it is not packed
+SUM_GROUP = 256  # work-items that add parts of k
 PAGE = 4096  # bytes between rows above which they crowd the same places of a cache
 PACKED_SHARE = 6  # packed b takes at most such a part of the memory of a, b and the result, but for one block of k
 PACKED_BYTES = 512 << 10  # or so much
@@ -144,16 +145,10 @@ class Small(RegisterTile, Product):
 
 
 @dataclass(frozen=True)
-class Vector(Product):
-    """The Spec of `gemv.mako`: the product with a vector, lanes `along` "k" or "m"."""
+class Summed(Product):
+    """The Spec of `gemm_sum.mako`: parts of k are added in their order."""
 
-    template: ClassVar[str] = "gemv"
-    rows: ClassVar[int] = 4  # of a, or columns, that are read together
-    block: ClassVar[int] = 2048  # steps of k after which a sum is put aside, for the sake of its digits
-    most: ClassVar[int] = 1024  # sums a work-item holds
-
-    width: int
-    along: str
+    template: ClassVar[str] = "gemm_sum"
 
 
 @dataclass(frozen=True)
@@ -204,14 +199,14 @@ class Problem:
         (out, a, b, *loads), sums = self.steps, self.sums
         rows, vectors, width = register_tile(self.traits, sums)
         columns, itemsize, stacked = vectors * width, sums.itemsize, prod(self.batch)
-        alike = all(row.storage == row.ctype and same_bits(row, sums) for row in self._rows())
+        alike = all(row.storage == row.ctype and same_bits(row, sums) for row in self.factors())
         along = "k" if a.second == 1 else "m" if a.first == 1 else None
         spread = (abs(b.first) * self.depth if b.first * itemsize <= PAGE else SMALL_BYTES) * itemsize
         near = self.depth <= 2 * DEPTH and spread <= SMALL_BYTES and b.second == 1
         overlaps = self.n % columns and self.in_place  # what is made twice would be finished twice
         if not alike or along is None or not near or sums.kind == "c" or self.n < columns or overlaps:
             return None
-        spec = Small(*self._rows(), sums, self._operands(), self.epilogue, len(self.batch), self._wide,
+        spec = Small(*self.factors(), sums, self.operands(), self.epilogue, len(self.batch), self.wide,
                      rows, vectors, width, along)  # fmt: skip
         multiplications = self.m * self.n * self.depth * stacked
         hands = ceil_div(min(4 * self.traits.compute_units, max(1, multiplications // TASK)), stacked)
@@ -223,41 +218,40 @@ class Problem:
         values = [tasks, span, self.m, self.n, self.depth, block_m, a.first if along == "k" else a.second, b.first]
         for s in (out, *loads):
             values += [s.first, s.second]
-        arguments = [*self._buffers(), *self._scalars(), *self._values([*values, *self._stack()])]
+        arguments = [*self.buffers(), *self.scalars(), *self.values([*values, *self.stack()])]
         return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (ceil_div(tasks, span),), (1,)),))
 
-    def vector(self) -> Plan | None:
-        """On a CPU the product with a vector (n is 1), where a and b lie as `gemv.mako` reads them."""
-        (a, b), traits = self.steps[1:3], self.traits
-        rows = self._rows()
-        alike = all(row.storage == row.ctype and self.sums.kind in "fu" and same_bits(row, self.sums) for row in rows)
-        along = "k" if a.second == 1 and b.first == 1 else "m" if a.first == 1 else None
-        hands = min(2 * traits.compute_units, max(1, self.m * self.depth // TASK))
-        block_m = min(ceil_div(self.m, hands), Vector.most)
-        crowded = prod(self.batch) * ceil_div(self.m, block_m) < hands
-        if traits.kind != "cpu" or not alike or along is None or crowded:
-            return None
-        operands = tuple(replace(x, inner=s.first if s.first in (0, 1) else "s")
-                         for x, s in zip(self._operands(), (self.steps[0], *self.steps[3:])))  # fmt: skip
-        width = register_tile(traits, self.sums)[2]
-        spec = Vector(*rows, self.sums, operands, self.epilogue, len(self.batch), self._wide, width, along)
-        values = [self.m, self.depth, block_m, a.first if along == "k" else a.second, b.first]
-        values += [s.first for s in (self.steps[0], *self.steps[3:])]
-        arguments = [*self._buffers(), *self._scalars(), *self._values([*values, *self._stack()])]
-        groups = prod(self.batch) * ceil_div(self.m, block_m)
-        return Plan((self.layouts[0],), (Launch(spec, tuple(arguments), (groups,), (1,)),))
+    def parted(self, parts: int) -> tuple[Self, Launch]:
+        """The problem whose result is the first of so many parts of k, one behind the other in scratch memory, and
+        the launch that adds them."""
+        flat = Layout.of(self.sums, (parts, *self.batch, self.m, self.n))
+        row, first = dtypes.DTYPES[self.sums], Steps(self.n, 1, flat.elements[1:-2])
+        partial = replace(
+            self, layouts=[flat, *self.layouts[1:3]], numbers=[self.scratch, *self.numbers[1:3]],
+            steps=[first, *self.steps[1:3]], row=row, epilogue=None,
+        )  # fmt: skip
+        spec = Summed(row, row, self.sums, self.operands(), self.epilogue, len(self.batch), partial.wide or self.wide)
+        size, used = flat.size // parts, [self.steps[0], *self.steps[3:]]
+        values = [self.m, self.n, parts, size]
+        values += [v for s in used for v in (s.first, s.second)]
+        for k in reversed(range(len(self.batch))):
+            values += [self.batch[k], *(s.batch[k] for s in used)]
+        arguments = [*self.buffers()[:-4], Buffer(self.scratch), *self.scalars()]
+        arguments += [Value(v, "int64" if spec.wide else "int32") for v in values]
+        group = min(SUM_GROUP, self.traits.max_work_group)
+        return partial, Launch(spec, tuple(arguments), (round_up(size, group),), (group,))
 
     @property
-    def _wide(self) -> bool:
+    def wide(self) -> bool:
         return is_wide(self.layouts, self.traits.kind)
 
-    def _values(self, numbers: Sequence[int]) -> list[Argument]:
-        return [Value(v, "int64" if self._wide else "int32") for v in numbers]
+    def values(self, numbers: Sequence[int]) -> list[Argument]:
+        return [Value(v, "int64" if self.wide else "int32") for v in numbers]
 
-    def _rows(self) -> tuple[dtypes.DType, dtypes.DType]:
+    def factors(self) -> tuple[dtypes.DType, dtypes.DType]:
         return dtypes.DTYPES[self.layouts[1].dtype], dtypes.DTYPES[self.layouts[2].dtype]
 
-    def _operands(self) -> tuple[Operand, ...]:
+    def operands(self) -> tuple[Operand, ...]:
         """The result and what the epilogue loads, as the template sees them."""
         rows = [self.row, *(dtypes.DTYPES[x.dtype] for x in self.layouts[3:])]
         names = ["o0", *(f"x{k}" for k in range(1, len(rows)))]
@@ -266,12 +260,12 @@ class Problem:
             for name, row, s in zip(names, rows, (self.steps[0], *self.steps[3:]), strict=True)
         )
 
-    def _buffers(self) -> list[Argument]:
+    def buffers(self) -> list[Argument]:
         """The result, what the epilogue loads, a, b."""
         order = [self.numbers[0], *self.numbers[3:], *self.numbers[1:3]]
         return [argument for number in order for argument in (Buffer(number), Offset(number))]
 
-    def _scalars(self) -> list[Argument]:
+    def scalars(self) -> list[Argument]:
         found = self.epilogue.leaves("scalar") if self.epilogue else {}
         return [Scalar(k, found[k]) for k in sorted(found)]
 
@@ -281,9 +275,9 @@ class Problem:
         values = [a.first, a.second, b.first, b.second]
         for s in (out, *loads):
             values += [s.first, s.second]
-        return values + self._stack(packed)
+        return values + self.stack(packed)
 
-    def _stack(self, packed: Strides | None = None) -> list[int]:
+    def stack(self, packed: Strides | None = None) -> list[int]:
         """Extents and strides of the stack, innermost first."""
         out, a, b, *loads = self.steps
         values: list[int] = []
@@ -302,12 +296,12 @@ class Problem:
         blocks = cut(self.m, self.n, self.depth, stacked, rows, columns, itemsize, self.traits, most_k)
         in_result = same_bits(self.row, self.sums) and not self.in_place
         spec = Panels(
-            *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide,
+            *self.factors(), self.sums, self.operands(), self.epilogue, len(self.batch), self.wide,
             rows, vectors, width, blocks.b_packed, in_result,
         )  # fmt: skip
         padded_m, padded_n = round_up(self.m, rows), round_up(self.n, columns)
         scratch: list[int] = []
-        arguments = self._buffers()
+        arguments = self.buffers()
         packed: Strides | None = None
         own: tuple[int, ...] = ()
         deep = self.depth  # steps of k in one launch
@@ -316,7 +310,7 @@ class Problem:
             own = tuple(1 if s == 0 else size for s, size in zip(steps, self.batch, strict=True))
             packed = tuple(0 if s == 0 else prod(own[k + 1 :]) for k, s in enumerate(steps))
             deep = self._packed_depth(prod(own) * padded_n * itemsize, blocks.block_k)
-            arguments += [Buffer(self.scratch), Buffer(self.scratch + 1), *self._values([deep * padded_n])]
+            arguments += [Buffer(self.scratch), Buffer(self.scratch + 1), *self.values([deep * padded_n])]
             scratch += [prod(own) * deep * padded_n * itemsize, 4]
         if not in_result:
             arguments.append(Buffer(self.scratch + len(scratch)))
@@ -327,7 +321,7 @@ class Problem:
             span = max(1, TASK // (blocks.block_m * blocks.block_n * self.depth))
             span = max(1, min(span, ceil_div(tasks, 4 * self.traits.compute_units)), ceil_div(tasks, 1 << 16))
             groups = ceil_div(tasks, span)
-        arguments += [Local(blocks.lanes * blocks.block_k * itemsize), *self._scalars()]
+        arguments += [Local(blocks.lanes * blocks.block_k * itemsize), *self.scalars()]
         launches: list[Launch] = []
         for start in range(0, self.depth, deep):
             end = min(start + deep, self.depth)
@@ -335,7 +329,7 @@ class Problem:
                 launches.append(self._pack(spec, blocks.block_k, own, start, end, deep * padded_n))
             numbers = [tasks, span, self.m, self.n, self.depth, start, end]
             numbers += [blocks.block_m, blocks.block_n, blocks.block_k, *self._strides(packed)]
-            launches.append(Launch(spec, (*arguments, *self._values(numbers)), (groups,), (1,)))
+            launches.append(Launch(spec, (*arguments, *self.values(numbers)), (groups,), (1,)))
         return Plan((self.layouts[0],), tuple(launches), tuple(scratch))
 
     def _packed_depth(self, step: int, block_k: int) -> int:
@@ -354,4 +348,4 @@ class Problem:
         number = self.numbers[2]
         buffers = (Buffer(number), Offset(number), Buffer(self.scratch), Buffer(self.scratch + 1))
         groups = (ceil_div(self.n, wide), ceil_div(end - start, block_k), prod(own))
-        return Launch(spec, (*buffers, *self._values(values)), groups, (1, 1, 1), "kernel_pack")
+        return Launch(spec, (*buffers, *self.values(values)), groups, (1, 1, 1), "kernel_pack")

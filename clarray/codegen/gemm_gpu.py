@@ -23,9 +23,9 @@ from clarray.core.linear import matmul
 from clarray.core.traits import Traits
 
 from .gemm import Problem, Steps, sums_dtype
-from .gemm_specs import GROUP, Direct, Rows, Summed, Tile, Tiled
+from .gemm_specs import GROUP, Direct, Rows, Tile, Tiled, log2
 from .gemm_tensor import Tensor, Warps
-from .plan import Argument, Buffer, Launch, Plan, Value, ceil_div, round_up
+from .plan import Argument, Launch, Plan, Value, ceil_div, round_up
 from .tuning import Sample, Tunable, tunable
 
 S = TypeVar("S")
@@ -116,6 +116,11 @@ class GpuProblem(Problem):
     def _units(self) -> int:
         return max(self.traits.compute_units, 8)
 
+    @property
+    def _group(self) -> int:
+        """Work-items of a group that makes no tile: a power of two."""
+        return 1 << log2(min(GROUP, self.traits.max_work_group))
+
     def _turned(self) -> GpuProblem:
         """The transpose, of b' and a'."""
         steps = [Steps(s.second, s.first, s.batch) for s in self.steps]
@@ -134,33 +139,34 @@ class GpuProblem(Problem):
 
     def _rows_of_a(self) -> Plan:
         columns = next(c for c in (1, 2, 4, 8) if c >= self.n)
-        row = self._rows()[0]
+        row = self.factors()[0]
         lanes = min(8, 16 // row.itemsize)
         rows = self.m * prod(self.batch)
         team = 8
-        while team < GROUP and self.depth >= 8 * team * lanes and rows * team < ITEMS_PER_UNIT * self._units:
+        while team < self._group and self.depth >= 8 * team * lanes and rows * team < ITEMS_PER_UNIT * self._units:
             team *= 2
         team = max(team, columns)
-        spec = self._spec(Rows, columns, team)
+        spec = self._spec(Rows, columns, team, self._group)
         idle = ITEMS_PER_UNIT * self._units // (2 * rows * team)
         parts = max(1, min(idle, self.depth // (8 * team * lanes)), ceil_div(self.depth, LONGEST * team))
-        return self._in_parts(spec, parts, rows, ceil_div(rows, GROUP // team), team * lanes)
+        return self._in_parts(spec, parts, rows, ceil_div(rows, self._group // team), team * lanes)
 
     def _direct(self) -> Plan:
         rows = next(r for r in (1, 2, 4, 8) if r >= min(8, self.m))
         items = prod(self.batch) * ceil_div(self.m, rows) * self.n
         idle = ITEMS_PER_UNIT * self._units // items
         parts = max(1, min(idle, self.depth // (PART // 2)), ceil_div(self.depth, LONGEST))
-        return self._in_parts(self._spec(Direct, rows), parts, items, ceil_div(items, GROUP), 4)
+        spec = self._spec(Direct, rows, self._group)
+        return self._in_parts(spec, parts, items, ceil_div(items, spec.group), 4)
 
     def _tiled(self) -> Plan:
         a, b = self.steps[1:3]
         turned = abs(a.second) < abs(a.first), abs(b.first) < abs(b.second)
-        halves = all(row.name == "float16" for row in self._rows()) and self.traits.tensor_cores
+        halves = all(row.name == "float16" for row in self.factors()) and self.traits.tensor_cores
         name = "gemm.tensor" if halves else "gemm.tiled"
         stacked = prod(self.batch)
         fit: Sequence[Tile | Warps] = warps(self.traits) if halves else tiles(self.sums, self.traits)
-        chosen = self.traits.choice(name, problem_class(self._rows()[0], self.m, self.n, stacked), None)
+        chosen = self.traits.choice(name, problem_class(self.factors()[0], self.m, self.n, stacked), None)
         if chosen is not None:
             tried = warps(self.traits, True) if halves else tiles(self.sums, self.traits, True)
             fit = [tile for tile in tried if tuple(tile) == tuple(chosen)] or fit
@@ -176,7 +182,7 @@ class GpuProblem(Problem):
 
     def _spec(self, kind: Callable[..., S], *own: Any) -> S:
         """A Spec of a class with fields of its `own`."""
-        shared = *self._rows(), self.sums, self._operands(), self.epilogue, len(self.batch), self._wide
+        shared = *self.factors(), self.sums, self.operands(), self.epilogue, len(self.batch), self.wide
         return kind(*shared, *own)
 
     def _in_parts(self, spec: Tiled | Tensor | Direct | Rows, parts: int, items: int, groups: int, unit: int) -> Plan:
@@ -185,34 +191,18 @@ class GpuProblem(Problem):
         parts = ceil_div(self.depth, chunk)
         if parts == 1:
             return Plan((self.layouts[0],), (self._launch(spec, items, groups, 1, chunk),))
-        size = prod(self.batch) * self.m * self.n
-        flat = Layout.of(self.sums, (parts, *self.batch, self.m, self.n))
-        row, first = dtypes.DTYPES[self.sums], Steps(self.n, 1, flat.elements[1:-2])
-        partial = replace(
-            self, layouts=[flat, *self.layouts[1:3]], numbers=[self.scratch, *self.numbers[1:3]],
-            steps=[first, *self.steps[1:3]], row=row, epilogue=None,
-        )  # fmt: skip
-        wide = partial._wide or self._wide
-        made = replace(spec, operands=partial._operands(), epilogue=None, wide=wide)
-        last = Summed(row, row, self.sums, self._operands(), self.epilogue, len(self.batch), wide)
-        arguments = [*self._buffers()[:-4], Buffer(self.scratch), *self._scalars()]
-        values = [self.m, self.n, parts, size]
-        used = [self.steps[0], *self.steps[3:]]
-        values += [v for s in used for v in (s.first, s.second)]
-        for k in reversed(range(len(self.batch))):
-            values += [self.batch[k], *(s.batch[k] for s in used)]
-        index = "int64" if wide else "int32"
-        arguments += [Value(v, index) for v in values]
-        adding = Launch(last, tuple(arguments), (round_up(size, GROUP),), (GROUP,))
-        launches = (partial._launch(made, items, groups, parts, chunk, size), adding)
-        return Plan((self.layouts[0],), launches, (flat.nbytes,))
+        partial, adding = self.parted(parts)
+        wide = adding.spec.wide
+        made = replace(spec, operands=partial.operands(), epilogue=None, wide=wide)
+        launches = (partial._launch(made, items, groups, parts, chunk, partial.layouts[0].size // parts), adding)
+        return Plan((self.layouts[0],), launches, (partial.layouts[0].nbytes,))
 
     def _launch(
         self, spec: Tiled | Tensor | Direct | Rows, items: int, groups: int, parts: int, chunk: int, part: int = 0
     ) -> Launch:
         values = [self.m, self.n, self.depth, chunk, part, items, *self._strides()]
         index = "int64" if spec.wide else "int32"
-        arguments: list[Argument] = [*self._buffers(), *self._scalars(), *(Value(v, index) for v in values)]
+        arguments: list[Argument] = [*self.buffers(), *self.scalars(), *(Value(v, index) for v in values)]
         return Launch(spec, tuple(arguments), (groups * spec.group, parts), (spec.group, 1))
 
 

@@ -10,7 +10,7 @@ from clarray.core import dtypes, expr
 from .gemm import Product
 from .plan import ceil_div
 
-GROUP = 256  # work-items of a group that makes no tile
+GROUP = 256  # work-items of a group that makes no tile, where a device has so large ones
 
 
 class Tile(NamedTuple):
@@ -39,7 +39,8 @@ class Tile(NamedTuple):
 
 def vector_type(row: dtypes.DType, lanes: int) -> str:
     """The C type of so many neighbours in memory."""
-    return f"{row.storage.removesuffix('2')}{lanes * (2 if row.kind == 'c' else 1)}"
+    count = lanes * (2 if row.kind == "c" else 1)
+    return f"{row.storage.removesuffix('2')}{count}" if count > 1 else row.storage
 
 
 def log2(n: int) -> int:
@@ -147,7 +148,7 @@ class Side:
         """C text of the i-th element of a vector, as it lies in memory."""
         if self.row.kind == "c":
             return f"({self.row.storage})({vector}.s{2 * i:x}, {vector}.s{2 * i + 1:x})"
-        return f"{vector}.s{i}"
+        return f"{vector}.s{i}" if self.lanes > 1 else vector
 
 
 @dataclass(frozen=True)
@@ -335,9 +336,9 @@ class Direct(OnGpu):
     """The Spec of `gemm_direct.mako`: so many `rows` of one column to a work-item."""
 
     template: ClassVar[str] = "gemm_direct"
-    group: ClassVar[int] = GROUP
 
     rows: int
+    group: int
 
 
 @dataclass(frozen=True)
@@ -345,10 +346,10 @@ class Rows(OnGpu):
     """The Spec of `gemm_rows.mako`: up to `columns` columns, `team` work-items to a row."""
 
     template: ClassVar[str] = "gemm_rows"
-    group: ClassVar[int] = GROUP
 
     columns: int
     team: int
+    group: int
 
     @property
     def lanes(self) -> int:
@@ -358,13 +359,6 @@ class Rows(OnGpu):
     @property
     def sides(self) -> tuple[Side, Side]:
         """a and b."""
-        a, b = ((name, row, axis, 1, self.lanes, True, self.lanes, GROUP, self.dtype.itemsize)
+        a, b = ((name, row, axis, 1, self.lanes, True, self.lanes, self.group, self.dtype.itemsize)
                 for name, row, axis in (("a", self.a, "m"), ("b", self.b, "n")))  # fmt: skip
         return Side(*a), Side(*b)
-
-
-@dataclass(frozen=True)
-class Summed(OnGpu):
-    """The Spec of `gemm_sum.mako`."""
-
-    template: ClassVar[str] = "gemm_sum"

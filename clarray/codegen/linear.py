@@ -19,7 +19,7 @@ from clarray.core.linear import Gemm, Matmul, Tensordot, gemm_factors, others
 from clarray.core.op import Op
 from clarray.core.traits import Traits
 
-from . import elementwise, reduction
+from . import elementwise, gemv, reduction
 from .gemm import Problem, Steps, same_bits, sums_dtype
 from .gemm_gpu import GpuProblem
 from .lowering import Call, rule
@@ -163,7 +163,8 @@ def lower(
         return _outer(a, b, out, dtype, traits, epilogue, extras, in_place)
     problem = _matrices(a, b, out, dtype, traits, epilogue, extras, in_place)
     if m == 1 or n == 1:
-        return problem.vector() or _reduced(a, b, out, dtype, traits, epilogue, extras)
+        found = problem.vector() if isinstance(problem, GpuProblem) else gemv.plan(problem)
+        return found or _reduced(a, b, out, dtype, traits, epilogue, extras)
     return problem.plan()
 
 

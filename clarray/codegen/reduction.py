@@ -37,6 +37,9 @@ LANES = 16  # accumulators along a reduced axis
 BLOCK = 16 << 10  # bytes of states that a CPU's work-item keeps side by side
 NARROW = 128  # fewest results side by side
 CACHED = 1 << 20  # elements that lie in caches, where narrow blocks cost nothing and need no second launch
+RUN = 1024  # elements of a run that is worth asking for; 16 times as many are worth several streams
+AHEAD = 4096  # bytes between what is read and what is asked for
+REGISTERS = 256  # bytes of states: half of what 16 registers of 32 bytes hold
 PART = LANES * FOLD**3  # elements of one part: what three levels of folds take in
 SHORT = 32  # elements of a row for which lanes along it are not worth the joining of one field of theirs
 SMALL = 4096  # elements below which a CPU's work-item is not worth its launch
@@ -61,6 +64,8 @@ class Reduce:
     reduced_rank: int
     along: str  # where lanes lie: "reduced" or "kept"
     lanes: int
+    streams: int  # places of a run at which it is read at once, each with lanes of its own
+    prefetched: bool  # elements further along the run are asked for: the processor's own prefetch ends with a page
     walk: str  # "chunk" (CPU) or "grid" (GPU)
     wide: bool
     index: NumpyDType  # in which elements are counted
@@ -83,6 +88,15 @@ class Reduce:
     def fields(self) -> tuple[NumpyDType, ...]:
         """The dtypes of the state."""
         return state_dtypes(self.op, self.accumulator, self.index)
+
+    @property
+    def far(self) -> list[Operand]:
+        """Inputs of which elements further along the run are asked for."""
+        return [x for x in self.inputs if x.inner == 1 and self.prefetched and self.along == "reduced"]
+
+    def ahead(self, x: Operand) -> int:
+        """How many elements further."""
+        return AHEAD // x.row.itemsize
 
     @property
     def ctypes(self) -> tuple[str, ...]:
@@ -344,6 +358,18 @@ class _Maker:
             blocks = max(blocks, min(hands, ceil_div(last, NARROW)))
         return blocks
 
+    def far(self, walk: Walk, parts: int) -> bool:
+        """Whether a CPU's work-item reads long runs from memory."""
+        long = min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts)) >= RUN
+        return self.traits.prefetches and long and prod(walk.kept) * prod(walk.reduced) > CACHED
+
+    def streams(self, walk: Walk, parts: int) -> int:
+        """Places at which a run is read at once: several in long ones, if registers hold the states of all lanes."""
+        fields = state_dtypes(self.op, self.accumulator, self.index)
+        if len(fields) > 1 or min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts)) < 16 * RUN:
+            return 1
+        return max(1, min(4, REGISTERS // (LANES * fields[0].itemsize)))
+
     def parts(self, walk: Walk) -> int:
         """Into how many parts the reduced range is cut."""
         kept, reduced = prod(walk.kept), prod(walk.reduced)
@@ -378,13 +404,15 @@ class _Maker:
         """One launch; `numbers` are the operands that `names` stand for."""
         along = self.along(walk)
         lanes = 1 if self.walk == "grid" else self.lanes if along == "kept" else LANES
+        far = along == "reduced" and self.far(walk, parts)
+        streams = self.streams(walk, parts) if far else 1
         inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
         inputs = tuple(
             Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)
         )
         spec = Reduce(
             self.op, body, self.kind, self.accumulator, self.out, inputs, stage,
-            len(walk.kept), len(walk.reduced), along, lanes, self.walk, self.wide, self.index,
+            len(walk.kept), len(walk.reduced), along, lanes, streams, far, self.walk, self.wide, self.index,
         )  # fmt: skip
         blocks = self.blocks(walk) if along == "kept" and self.walk == "chunk" else walk.kept[-1]
         width = ceil_div(walk.kept[-1], blocks)
@@ -412,7 +440,7 @@ class _Maker:
         arguments += [Scalar(k, scalars[k]) for k in sorted(scalars)]
         arguments += [Value(v, index) for v in (items, span, blocks, reduced, per_part, parts)]
         if spec.cascade:
-            lanes_along = lanes if along == "reduced" else 1
+            lanes_along = lanes * streams if along == "reduced" else 1
             arguments.append(Value(fold_of(ceil_div(per_part, lanes_along), spec.levels), index))
         arguments += [Value(n, index) for n in reversed(walk.kept)]
         arguments += [Value(max(n, 1), index) for n in reversed(walk.reduced)]  # kernels divide by extents

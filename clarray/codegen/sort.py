@@ -280,7 +280,7 @@ def _parts(
     work: Work, width: int, shifts: Sequence[int], ways: Sequence[tuple[int, int]], scratch: Scratch, traits: Traits
 ) -> list[Launch]:
     """A CPU's passes over parts of rows."""
-    spec = Radix(*work.common, width, traits.vendor in ("pocl", "intel"))
+    spec = Radix(*work.common, width, traits.prefetches)
     parts = max(1, min(ceil_div(4 * traits.compute_units, work.rows), work.size // PART))
     per_part = ceil_div(work.size, parts)
     counts = scratch.take(work.rows * parts * 2**width * (8 if work.keys.far else 4))

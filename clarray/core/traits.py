@@ -80,6 +80,11 @@ class Traits:
     tuned: Mapping[tuple[str, str], Any] = field(default_factory=dict, compare=False)
     """What was measured to be best here, by (name of a `codegen.tuning.Tunable`, class of problems)."""
 
+    @property
+    def prefetches(self) -> bool:
+        """Whether the compiler knows clang's `__builtin_prefetch`: OpenCL's own does nothing in PoCL."""
+        return self.kind == "cpu" and self.vendor in ("pocl", "intel")
+
     def choice(self, tunable: str, problem: str, default: Any) -> Any:
         """What `tunable` takes for a class of problems: the winner of a tuning run, or the default."""
         return self.tuned.get((tunable, problem), default) if self.tuned else default

@@ -125,6 +125,15 @@ def test_vectors(both_walks, rng):
         check(matmul(to_array(a), to_array(b)), a, b)
 
 
+def test_vectors_by_many_columns(both_walks, rng):
+    """Columns enough to be made in parts of k, of any length, alone and in stacks."""
+    for shape, k in [((700,), 3001), ((4100,), 411), ((3, 900), 1111), ((50,), 30_000)]:
+        *stack, n = shape
+        a, b = draw(rng, (*stack, 1, k), "float32"), draw(rng, (*stack, k, n), "float32")
+        check(matmul(to_array(a), to_array(b)), a, b)
+        check(matmul(to_array(b).mT, to_array(a).mT), b.swapaxes(-1, -2), a.swapaxes(-1, -2))
+
+
 def test_empty(both_walks, rng):
     cases = [((0, 3), (3, 4)), ((3, 0), (0, 4)), ((3, 4), (4, 0)), ((0, 3, 4), (4, 5)), ((0,), (0,)), ((2, 3, 0), (0,))]
     for s, t in cases:

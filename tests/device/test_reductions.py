@@ -112,6 +112,17 @@ def test_views(name, view, both_walks, rng):
         check(op, a, x, both_walks.traits, axis)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int32", "float16", "float32", "complex64"])
+def test_several_streams(dtype, ctx, rng):
+    """Runs long enough to be read in several places at once, whole, in parts and with gaps between rows."""
+    x = oracle.sample(rng, (-1, 1), dtype, (3, 400_003))
+    a = to_array(x)
+    for at in (np.s_[:], np.s_[:, 7:], np.s_[1], np.s_[:2, 100:-9], np.s_[:, ::-1]):
+        for name in ("sum",) if dtype == "complex64" else ("sum", "max", "argmax"):
+            for axis in (None, -1):
+                check(ops.REDUCTIONS[name], a[at], x[at], ctx.traits, axis)
+
+
 @pytest.mark.parametrize("name", ["sum", "mean", "argmax", "logsumexp", "count_nonzero"])
 def test_stretched(name, both_walks, rng):
     """Operands with strides of zero, along kept and along reduced axes."""

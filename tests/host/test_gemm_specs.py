@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from clarray.codegen import lowering
+from clarray.codegen.gemm import Summed
 from clarray.codegen.gemm_gpu import TILES, WARPS, tiles, warps
-from clarray.codegen.gemm_specs import Direct, Rows, Summed, Tiled
+from clarray.codegen.gemm_specs import Direct, Rows, Tiled
 from clarray.codegen.gemm_tensor import Tensor, Warps
 from clarray.codegen.operand import Operand
 from clarray.core import dtypes
