@@ -1,7 +1,7 @@
 <%page args="spec"/>\
 ## o[r, t] = x[r, 0] + ... + x[r, t] for rows r, axis 0 the innermost, and one part of t; or o[r] = the part's total.
 <%
-    outer, (xtype, otype), T = range(1, spec.rank), spec.storage, spec.accumulator.ctype
+    outer, (xtype, otype), T = range(1, spec.rank), spec.storage, spec.ctype
     chains = range(spec.chains)
 %>\
 <%def name="take(acc, x)">\
@@ -22,7 +22,7 @@ kernel void kernel_main(
     global ${otype} *o_data, const long o_offset,
     global const ${xtype} *x_data, const long x_offset,
 % if spec.carried:
-    global const ${spec.accumulator.ctype} *before_data, const long before_offset,
+    global const ${T} *before_data, const long before_offset,
 % endif
     const idx items, const idx span, const idx blocks, const idx size, const idx per_part, const idx parts, const idx rows,
     ${", ".join(f"const idx n{a}" for a in range(spec.rank))},

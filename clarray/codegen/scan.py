@@ -7,6 +7,10 @@ neighbouring rows, so that its compiler vectorizes across them. Where there are 
 the row that stays in the first cache, adds up each quarter of it, in vectors, and then runs through the quarters
 at once: four sums that do not wait for each other hide what one addition takes. As each starts from zero and is
 added to what went before, an element's error is that of few additions.
+
+Floating products are another matter: that of a part may overflow, or become 0, where the one of all up to an element
+stays in bounds. A CPU's work-item takes such a row whole; on a GPU real numbers keep their exponent apart while parts
+are multiplied (`lib/scaled.mako`).
 """
 
 from __future__ import annotations
@@ -68,13 +72,17 @@ def _cumulative(op: Cumulative, call: Call) -> Plan:
 
 
 def _chains(reduction: Reduction, accumulator: np.dtype[Any], traits: Traits, near: bool) -> int:
-    """How many sums run at once. Floating products run one after the other: one of a quarter may overflow where what
-    went before it keeps the whole in bounds."""
+    """How many sums run at once. Floating products run one after the other."""
     if traits.kind != "cpu" or near:
         return 0
-    if reduction.name == "prod" and accumulator.kind in "fc":
+    if _bounded(reduction, accumulator):
         return 1
     return int(traits.choice("scan_chains", accumulator.name, CHAINS))
+
+
+def _bounded(reduction: Reduction, accumulator: np.dtype[Any]) -> bool:
+    """Whether parts may leave the bounds of a dtype in which the whole stays."""
+    return reduction.name == "prod" and accumulator.kind in "fc"
 
 
 def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], traits: Traits) -> list[Launch]:
@@ -82,18 +90,22 @@ def _launches(spec: Scan, rows: Rows, out: int, x: int, scratch: list[int], trai
     parts = _parts(spec, rows, traits)
     if parts == 1:
         return [_launch(spec, rows, [out, x], 1, traits)]
-    if scan_lookback.suits(spec, rows, traits):
+    if spec.accumulator.kind == "f" and _bounded(spec.reduction, spec.accumulator.numpy):
+        spec = replace(spec, scaled=True)
+    elif scan_lookback.suits(spec, rows, traits):
         return scan_lookback.launches(spec, rows, out, x, scratch, traits)
     count = prod(rows.sizes)
     row = spec.accumulator
     totals = 2 + len(scratch)
-    scratch.append(parts * count * np.dtype("float32" if row.name == "float16" else row.name).itemsize)
+    nbytes = np.dtype("float32" if row.name == "float16" else row.name).itemsize
+    scratch.append(parts * count * nbytes * (2 if spec.scaled else 1))
     flat = tuple(prod(rows.sizes[k + 1 :]) for k in range(len(rows.sizes)))
     builder = Builder()
     register = dtypes.NAMES["float32"] if row.name == "float16" else row  # a half's total stays a float
     body = builder.build([builder.load(0, register.numpy)])
     inner = replace(
         spec, expr=body, source=register, out=register, accumulator=register, rank=1, registers=True, carried=False,
+        of_totals=True,
         lanes=BLOCK if traits.kind == "cpu" and count > 1 else 1, chains=0,
     )  # fmt: skip
     sums = replace(spec, stores=False, out=register, registers=True, out_near=False)
@@ -109,6 +121,8 @@ def _parts(spec: Scan, rows: Rows, traits: Traits) -> int:
     if traits.kind != "cpu":
         wanted = ITEMS_PER_UNIT * max(traits.compute_units, 8)
         return max(1, min(ceil_div(rows.size, SHORT), ceil_div(wanted, prod(rows.sizes))))
+    if _bounded(spec.reduction, spec.accumulator.numpy):
+        return 1
     blocks = prod(rows.sizes[:-1]) * ceil_div(rows.sizes[-1], spec.lanes)
     wanted = 4 * traits.compute_units
     if blocks >= wanted or prod(rows.sizes) * rows.size <= 4 * SMALL:

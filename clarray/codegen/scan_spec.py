@@ -35,6 +35,8 @@ class Scan:
     chains: int  # quarters of a stretch, where a work-item has one row; 0: element after element
     x_near: bool  # elements of a row are neighbours in memory
     out_near: bool
+    scaled: bool = False  # products whose exponent lies apart (`lib/scaled.mako`)
+    of_totals: bool = False  # what is scanned are the totals of parts
 
     @property
     def fp64(self) -> bool:
@@ -46,24 +48,38 @@ class Scan:
         return STRETCH
 
     @property
+    def ctype(self) -> str:
+        """The C type of what is accumulated."""
+        return f"{self.accumulator.ctype}2" if self.scaled else self.accumulator.ctype
+
+    @property
     def identity(self) -> str:
-        """C text of the value of no elements."""
+        """C text of the value of no elements; that of a sum keeps a -0."""
+        if self.scaled:
+            return f"({self.ctype})(1, 0)"
+        if self.reduction.name == "sum" and self.accumulator.kind in "fc":
+            return f"({self.ctype})(-0.0f)"
         return fill(self.reduction.identity[self.accumulator.kind][0], self.accumulator, self.out)
 
     def loaded(self, x: str) -> tuple[tuple[str, ...], str]:
         """Statements, and the C text of the value that they make of the element `x`."""
+        if self.of_totals:
+            return (), x
         lines, (name,) = self.expr.body({0: x})
-        return lines, name
+        return lines, f"scaled_from({name})" if self.scaled else name
 
     def joined(self, a: str, b: str) -> str:
         """C text of two accumulators, or one and an element, joined."""
+        if self.scaled:
+            return f"scaled_product({a}, {b})"
         code = fill(self.reduction.combine[self.accumulator.kind][0], self.accumulator, self.out)
         return replace_words(code, {"a0": a, "b0": b})
 
     def stored(self, a: str) -> str:
         """C text of what is written of an accumulator."""
-        text = expr.cast(a, self.accumulator, self.out)
-        return text if self.registers else expr.stored(text, self.out)
+        if self.registers:
+            return a
+        return expr.stored(expr.cast(f"scaled_value({a})" if self.scaled else a, self.accumulator, self.out), self.out)
 
     def x_at(self, t: str) -> str:
         """C text of the row's element at `t`."""
@@ -76,7 +92,8 @@ class Scan:
     @property
     def storage(self) -> tuple[str, str]:
         """C types of x and of the result in memory."""
-        return self.source.storage, self.out.ctype if self.registers else self.out.storage
+        source = self.ctype if self.of_totals else self.source.storage
+        return source, self.ctype if self.registers else self.out.storage
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,12 @@ def cumulative_sum(x: Any, /, *, axis: int | None = None, dtype: Any = None, inc
 
 
 def cumulative_prod(x: Any, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Any:
-    """Products of the elements up to each; as `cumulative_sum`, but it begins with a one."""
+    """Products of the elements up to each; as `cumulative_sum`, but it begins with a one.
+
+    A GPU multiplies parts of a long row apart. Of real numbers none of these overflows or becomes 0, so an element
+    may be finite after one that is infinite; of complex numbers a part's product may, and elements after it are then
+    infinite, NaN or 0 although the whole product is none of these.
+    """
     return _cumulate(cumulative.cumulative_prod, 1, x, axis, dtype, include_initial)
 
 
