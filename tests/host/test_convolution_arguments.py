@@ -67,6 +67,11 @@ def test_paddings_say_what_is_allowed(padding):
         _padding("conv2d", padding, 2)
 
 
+def test_counts():
+    assert _counts("conv2d", "stride", np.int16(2), 2, 1) == (2, 2)
+    assert _counts("conv2d", "stride", np.array([1, 2]), 2, 1) == (1, 2)
+
+
 def test_paddings():
     assert _padding("conv2d", 1, 2) == ((1, 1), (1, 1))
     assert _padding("conv2d", [1, 2], 2) == ((1, 1), (2, 2))

@@ -59,8 +59,8 @@ def _convolve(who: str, rank: int, x: Any, w: Any, stride: Any, padding: Any, di
 def _counts(who: str, name: str, value: Any, rank: int, least: int) -> tuple[int, ...]:
     """An int for each axis, from that or from one int for all."""
     try:
-        counts = (value.__index__(),) * rank if hasattr(value, "__index__") else tuple(v.__index__() for v in value)
-    except (AttributeError, TypeError):
+        counts = tuple(map(index, _repeated(value, rank)))
+    except TypeError:
         counts = ()
     if len(counts) != rank or min(counts) < least:
         several = f" or {rank} of them" if rank > 1 else ""
