@@ -87,7 +87,10 @@ kernel void kernel_main(
     const idx stop = min(((idx)get_global_id(0) + 1) * span, items);
     for (idx item = (idx)get_global_id(0) * span; item < stop; item++) {
 % else:
-    const idx part = get_global_id(0), item = get_global_id(1);
+    // a group has `span` parts of a few items; groups with other parts of them come next
+    const idx across = (parts + span - 1) / span, down = get_group_id(0) / across;
+    const idx part = (get_group_id(0) - down * across) * span + get_local_id(0) % span;
+    const idx item = down * (get_local_size(0) / span) + get_local_id(0) / span;
     if (part < parts && item < items) {
 % endif
         idx outer = item / blocks;

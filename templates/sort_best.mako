@@ -84,7 +84,7 @@ kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void kernel_main(
     local int below[${k.bits}];
     local uint sums[${local}];
     const int lid = get_local_id(0);
-    const idx part = get_group_id(0), row = get_group_id(1);
+    const idx row = get_group_id(0) / parts, part = get_group_id(0) - row * parts;
     const idx shorter = size / parts, longer = size % parts;
     const idx begin = part * shorter + min(part, longer);
     const int length = (int)shorter + (part < longer);

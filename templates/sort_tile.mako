@@ -17,7 +17,7 @@ kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void count_digits(
     local ushort found[${radix * local}];
     local uint sums[${local}];
     const int lid = get_local_id(0);
-    const idx t = get_group_id(0), tiles = get_num_groups(0), row = get_group_id(1);
+    const idx tiles = (size + ${tile - 1}) / ${tile}, row = get_group_id(0) / tiles, t = get_group_id(0) - row * tiles;
     global const ${k.storage} *x = x_data + x_offset + row * size;
     global const ${k.record} *from = from_data + row * size;
     for (int d = 0; d < ${radix}; d++)
@@ -48,7 +48,7 @@ kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void scan_counts(gl
     local ${k.count} sums[${local}];
     const int lid = get_local_id(0);
     const idx count = tiles * ${radix}, per_item = (count + ${local - 1}) / ${local};
-    global ${k.count} *counts = counts_data + (idx)get_group_id(1) * count;
+    global ${k.count} *counts = counts_data + (idx)get_group_id(0) * count;
     const idx begin = min(lid * per_item, count), end = min(begin + per_item, count);
     ${k.count} sum = 0;
     for (idx i = begin; i < end; i++)
@@ -76,7 +76,7 @@ kernel __attribute__((reqd_work_group_size(${local}, 1, 1))) void move_records(
     local ushort at[${radix * local}], starts[${radix}];
     local ${k.count} sums[${local}], bases[${radix}];
     const int lid = get_local_id(0);
-    const idx t = get_group_id(0), tiles = get_num_groups(0), row = get_group_id(1);
+    const idx tiles = (size + ${tile - 1}) / ${tile}, row = get_group_id(0) / tiles, t = get_group_id(0) - row * tiles;
     const idx begin = t * ${tile};
     const int length = (int)min((idx)${tile}, size - begin);
     global const ${k.storage} *x = x_data + x_offset + row * whole;

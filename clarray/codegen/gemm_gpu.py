@@ -25,7 +25,7 @@ from clarray.core.traits import Traits
 from .gemm import Problem, Steps, sums_dtype
 from .gemm_specs import GROUP, Direct, Rows, Tile, Tiled, log2
 from .gemm_tensor import Tensor, Warps
-from .plan import Argument, Launch, Plan, Value, ceil_div, round_up
+from .plan import ROWS_OF_GRID, Argument, Launch, Plan, Value, ceil_div, round_up
 from .tuning import Sample, Tunable, tunable
 
 S = TypeVar("S")
@@ -155,7 +155,7 @@ class GpuProblem(Problem):
         rows = next(r for r in (1, 2, 4, 8) if r >= min(8, self.m))
         items = prod(self.batch) * ceil_div(self.m, rows) * self.n
         idle = ITEMS_PER_UNIT * self._units // items
-        parts = max(1, min(idle, self.depth // (PART // 2)), ceil_div(self.depth, LONGEST))
+        parts = max(1, min(idle, self.depth // (PART // 2), ROWS_OF_GRID), ceil_div(self.depth, LONGEST))
         spec = self._spec(Direct, rows, self._group)
         return self._in_parts(spec, parts, items, ceil_div(items, spec.group), 4)
 

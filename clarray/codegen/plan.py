@@ -123,6 +123,7 @@ INT32_MAX = 2**31 - 1
 # Elements that a kernel counts in 32 bits at most. What is missing to 2**31 is room for a last step of a work-item: the
 # counter of a loop over the whole grid goes past the end by up to as many elements as the grid has work-items.
 COUNTED = 2**31 - 2**26
+ROWS_OF_GRID = 65_535  # groups along the second axis of a grid, on some devices: what may be longer is the first
 
 
 def is_wide(layouts: Sequence[Layout], kind: str, count: int = 0) -> bool:

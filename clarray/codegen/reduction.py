@@ -29,7 +29,7 @@ from clarray.core.traits import Traits
 from clarray.errors import DeviceError
 
 from .operand import Operand, scalar_parameters
-from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide, round_up
+from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide
 from .tuning import Sample, Tunable, tunable
 
 FOLD = 16  # most steps between two folds of a cascade, at every level
@@ -237,7 +237,7 @@ def lower(
         return Plan((out,), ())
     loads = sorted(body.leaves("load"))
     walk = _walk(out, [inputs[k] for k in loads], shape, axes, in_order="index" in op.state)
-    wide = is_wide([out, *inputs], traits.kind) or prod(shape) >= 2**31
+    wide = is_wide([out, *inputs], traits.kind, prod(shape))
     kind = body.nodes[body.outputs[0]].dtype.kind
     make = _Maker(op, kind, accumulator, out.dtype, traits, wide, prod(walk.reduced), correction)
     numbers = [1 + k for k in loads]
@@ -419,17 +419,17 @@ class _Maker:
         items = prod(walk.kept[:-1]) * blocks
         reduced = prod(walk.reduced)
         per_part = ceil_div(reduced, parts)
+        global_size: tuple[int, ...]
+        local_size: tuple[int, ...]
         if self.walk == "chunk":
             enough = ceil_div(SMALL, max(per_part * width, 1))
             span = max(1, min(ceil_div(items, 4 * self.traits.compute_units), max(enough, ceil_div(items, 4096))))
             global_size, local_size = (ceil_div(items, span), parts), (1, 1)
         else:
-            span = 1
-            local = min(256, self.traits.max_work_group)
-            group = (1, local) if parts >= local else (local // 32, 32) if parts > 1 else (local, 1)
-            global_size = (round_up(items, group[0]), round_up(parts, group[1]))
-            local_size = group
-            global_size, local_size = global_size[::-1], local_size[::-1]
+            local = 1 << min(256, self.traits.max_work_group).bit_length() - 1
+            span = local if parts >= local else min(32, local) if parts > 1 else 1
+            groups = ceil_div(items, local // span) * ceil_div(parts, span)
+            global_size, local_size = (groups * local,), (local,)
         index = "int64" if self.wide else "int32"
         arguments: list[Argument] = []
         for number in results:

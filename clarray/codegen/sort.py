@@ -309,7 +309,7 @@ def _tiles(
     counts = scratch.take(work.rows * tiles * 2**width * (8 if work.keys.far else 4))
     launches = []
     x: list[Argument] = [Buffer(work.x), Offset(work.x)]
-    whole, local = (tiles * group, work.rows), (group, 1)
+    whole, local = (work.rows * tiles * group,), (group,)
     for p, (shift, (source, target)) in enumerate(zip(shifts, ways, strict=True)):
         first, last = Value(int(p == 0 and not work.encoded), "int32"), Value(int(p == len(shifts) - 1), "int32")
         extents = [*work.values(work.size), Value(shift, "int32"), first]
@@ -319,7 +319,7 @@ def _tiles(
                 last, *work.values(work.keep))  # fmt: skip
         launches += [
             Launch(spec, count, whole, local, "count_digits"),
-            Launch(spec, scan, (group, work.rows), local, "scan_counts"),
+            Launch(spec, scan, (work.rows * group,), local, "scan_counts"),
             Launch(spec, move, whole, local, "move_records"),
         ]
     return launches
@@ -360,7 +360,7 @@ def _first(work: Work, scratch: Scratch, traits: Traits) -> list[Launch]:
             arguments += [Buffer(spare), Value(capacity, "int32")]
             launches.append(Launch(spec, tuple(arguments), (ceil_div(items, span),), (1,)))
         else:
-            launches.append(Launch(spec, tuple(arguments), (parts * group, work.rows), (group, 1)))
+            launches.append(Launch(spec, tuple(arguments), (work.rows * parts * group,), (group,)))
         work = replace(work, source=best, encoded=True, size=parts * work.keep)
         if cpu:
             break

@@ -10,7 +10,7 @@ import pytest
 
 from clarray.codegen import conv_gpu, lowering
 from clarray.codegen.joining import ARGUMENTS, Joined
-from clarray.codegen.plan import Local, Value, is_wide
+from clarray.codegen.plan import ROWS_OF_GRID, Local, Value, is_wide
 from clarray.codegen.tiled import Tiled
 from clarray.core import convolution, cumulative, indexing, joining, linear, rows, sorting
 from clarray.core.layout import Layout
@@ -20,7 +20,6 @@ from clarray.core.traits import Traits
 GPU = Traits(
     kind="gpu", vendor="nvidia", compute_units=132, local_memory=49152, max_work_group=1024, simd_width=1, unified=False
 )
-ROWS_OF_GRID = 65_535  # groups along the second axis of a grid, on some devices
 
 
 def c_order(dtype, *shape):
@@ -84,11 +83,23 @@ def test_arguments_of_joined_pieces_fit(rank, kind):
 
 def test_the_long_axis_of_a_grid_is_its_first():
     x, turned = c_order("float32", 70_000, 16, 16), f_order("float32", 70_000, 16, 16)
-    (launch,) = launches(UFUNCS["add"], [x, turned])
-    assert isinstance(launch.spec, Tiled)
-    groups = [n // m for n, m in zip(launch.global_size, launch.local_size, strict=True)]
-    assert prod(groups) == 70_000
-    assert max(groups[1:]) <= ROWS_OF_GRID
+    transposes = launches(UFUNCS["add"], [x, turned])
+    assert [type(launch.spec) for launch in transposes] == [Tiled]
+    many = c_order("float32", 100_000, 300)
+    long, wide = c_order("float32", 600_000, 1000), c_order("float32", 1000, 2_000_000)
+    found = [
+        *transposes,
+        *launches(sorting.sort, [many], axis=1, descending=False),
+        *launches(sorting.topk, [c_order("float32", 100_000, 4000)], axis=1, k=3, descending=True),
+        *launches(REDUCTIONS["sum"], [long], axis=1),
+        *launches(REDUCTIONS["sum"], [wide], axis=0),
+        *launches(linear.matmul, [c_order("float32", 2, 1 << 23), c_order("float32", 1 << 23, 2)]),
+        *launches(linear.matmul, [f_order("float32", 2, 1 << 23), c_order("float32", 1 << 23, 2)]),
+        *launches(cumulative.cumulative_sum, [c_order("float32", 1 << 28)], axis=0),
+    ]
+    for launch in found:
+        groups = [n // m for n, m in zip(launch.global_size, launch.local_size, strict=True)]
+        assert max(groups[1:], default=1) <= ROWS_OF_GRID, type(launch.spec)
 
 
 @pytest.mark.parametrize("most", [64, 128, 256, 512])
