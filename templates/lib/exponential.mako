@@ -4,7 +4,9 @@
 % for t in reals(spec.fp64):
 <%
     T, I, c = t.ctype, t.integer, t.number
-    shift = f"0x1.8p{t.fraction}" + ("f" if T == "float" else "")
+    suffix = "f" if T == "float" else ""
+    shift = f"0x1.8p{t.fraction}" + suffix
+    far = (t.most + 1) // 2
     ln2, log10_2, log2_e = (t.table(name) for name in ("LN2", "LOG10_2", "LOG2_E"))
     least, greatest = (-105, 90) if T == "float" else (-746, 712)  # exp is 0 below, half of it infinite above
     least_10, greatest_10 = (-46, 39) if T == "float" else (-325, 310)
@@ -51,9 +53,17 @@ static OVERLOAD ${T} exponential_binary(${T} x, ${T} low, ${T} factor)
     return exponential_scale(factor + factor * p, exponential_integer(shifted));
 }
 
+// The power of two goes by way of 2^${far} or 2^-${far}, so that it is in range: its exponent is the rounded sum's lowest bits.
 static OVERLOAD ${T} exponential_exp(${T} x)
 {
-    return exponential_natural(x, (${T})-0.0f, (${T})1, (${I})0);
+    const ${T} least = x < ${least} ? ${least} : x, near = least > ${greatest} ? ${greatest} : least;
+    const bool below = near < 0;
+    const ${T} back = below ? 0x1p-${far}${suffix} : 0x1p${far}${suffix};
+    const ${T} turn = below ? ${shift} + ${t.most + far} : ${shift} + ${t.most - far};
+    const ${T} shifted = near * ${c(log2_e[0])} + turn, n = shifted - turn;
+    const ${T} r = (near - n * ${c(ln2[0])}) - n * ${c(ln2[1])};
+    const ${T} p = r + r * r * ${t.horner("r", "EXP")}, power = as_${T}(as_u${I}(shifted) << ${t.fraction});
+    return (power + power * p) * back;
 }
 
 static OVERLOAD ${T} exponential_exp2(${T} x)
