@@ -30,6 +30,7 @@ from . import elementwise, lowering, reduction
 from .lowering import Call, rule
 from .operand import Operand
 from .plan import Argument, Buffer, Launch, Local, Offset, Plan, Value, ceil_div, is_wide
+from .reduce_spec import fill, replace_words
 from .tuning import Sample, Tunable, tunable
 
 LANES = 32  # accumulators along a row
@@ -84,16 +85,16 @@ class Rows:
         """Statements for the element at `index`, the C text of its state, and that of what is kept at `place`."""
         lines, names = self._body(stage.expr, index, place)
         code = self._fill(stage.reduction.map["f"][0])
-        return lines, reduction.replace_words(code, dict(zip(stage.reduction.letters, names, strict=True))), names[0]
+        return lines, replace_words(code, dict(zip(stage.reduction.letters, names, strict=True))), names[0]
 
     def joined(self, stage: Stage, a: str, b: str) -> str:
         """C text of two states joined."""
-        return reduction.replace_words(self._fill(stage.reduction.combine["f"][0]), {"a0": a, "b0": b})
+        return replace_words(self._fill(stage.reduction.combine["f"][0]), {"a0": a, "b0": b})
 
     def finished(self, stage: Stage, a: str) -> str:
         """C text of a stage's value."""
         (code,) = stage.reduction.finish["f"]
-        return f"({self.register.ctype})({reduction.replace_words(self._fill(code), {'a0': a})})"
+        return f"({self.register.ctype})({replace_words(self._fill(code), {'a0': a})})"
 
     def result(self, index: str, place: str) -> tuple[tuple[str, ...], str]:
         """Statements for an element of the result, and the C text of what is stored."""
@@ -115,7 +116,7 @@ class Rows:
         return f"value{k}[{index}]" if self.walk == "chunk" and not self.along else f"value{k}"
 
     def _fill(self, code: str) -> str:
-        return reduction.fill(code, self.register, self.register).replace("correction", "0")
+        return fill(code, self.register, self.register).replace("correction", "0")
 
 
 @dataclass(frozen=True)

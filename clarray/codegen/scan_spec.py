@@ -10,7 +10,7 @@ from clarray.core.expr import Expr
 from clarray.core.layout import Strides
 from clarray.core.op import Reduction
 
-from .reduction import fill, replace_words
+from .reduce_spec import fill, replace_words
 
 STRETCH = 2048  # elements that several sums run through at once
 
