@@ -170,18 +170,18 @@ def test_givens(ctx, rng):
     cost = (x * y).sum()
     f = ca.function([y], cost, givens={x: data})
     v = draw(rng, 5)
-    np.testing.assert_allclose(f(v), (data.get_value() * v).sum(), rtol=1e-5)
+    np.testing.assert_allclose(f(v), (data.get_value() * v).sum(), rtol=1e-5, atol=1e-5)
     assert names(f).count("GpuFromHost") == 1
     g = ca.function([x], x - y, givens=[(y, x + 1)])
     np.testing.assert_allclose(g(v), np.full(5, -1), atol=1e-6)
     with pytest.raises(TypeError, match=r"givens cannot replace x .* types differ"):
         ca.function([y], cost, givens={x: T.ivector("n")})
     np.testing.assert_allclose(
-        ca.function([y], cost, givens={x: [1, 2, 3, 4, 5]})(v), (np.arange(1, 6) * v).sum(), rtol=1e-5
+        ca.function([y], cost, givens={x: [1, 2, 3, 4, 5]})(v), (np.arange(1, 6) * v).sum(), rtol=1e-5, atol=1e-5
     )
     intermediate = x * 2
     h = ca.function([x], intermediate + 1, givens={intermediate: x * 3})
-    np.testing.assert_allclose(h(v), v * 3 + 1, rtol=1e-6)
+    np.testing.assert_allclose(h(v), v * 3 + 1, rtol=1e-6, atol=1e-6)
 
 
 def test_minibatches_by_symbolic_index(ctx, rng):
@@ -204,7 +204,7 @@ def test_shapes_are_values(ctx, rng):
     shape, turned, mean, flat, size = f(data)
     assert shape.tolist() == [3, 4]
     np.testing.assert_array_equal(turned, data.reshape(4, 3))
-    np.testing.assert_allclose(mean, data.sum() / 3, rtol=1e-5)
+    np.testing.assert_allclose(mean, data.sum() / 3, rtol=1e-5, atol=1e-6)
     assert mean.dtype == F32
     np.testing.assert_array_equal(flat, data.ravel())
     assert int(size) == 12
@@ -262,7 +262,7 @@ def test_modes_agree(ctx, rng, mode):
     t = np.tanh(a * b + 1.0)
     dh = (p + t * p * (1 - p)) * (1 - t * t)
     value, gx, gw = f(a, b)
-    np.testing.assert_allclose(value, (t * p).sum(), rtol=1e-5)
+    np.testing.assert_allclose(value, (t * p).sum(), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(gx, dh * b, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(gw, (dh * a).sum(0), rtol=1e-4, atol=1e-5)
 

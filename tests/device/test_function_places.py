@@ -101,7 +101,7 @@ def test_kept_on_the_host(ctx, data):
     assert "GpuFromHost" in names(f)
     np.testing.assert_allclose(f(), data.sum() * 2, rtol=1e-4, atol=1e-4)
     assert type(s.container.value) is np.ndarray
-    np.testing.assert_allclose(s.get_value(), data + 1, rtol=1e-6)
+    np.testing.assert_allclose(s.get_value(), data + 1, rtol=1e-6, atol=1e-6)
     s.set_value(data[:3])
     assert f().shape == ()
 
