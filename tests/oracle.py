@@ -97,8 +97,13 @@ def is_poison(x: np.ndarray) -> bool:
 
 def some(rng: np.random.Generator, items: Any, count: int) -> list:
     """`count` of the items where dtypes are to be sampled, else all of them."""
+    return few(rng, items, count) if SAMPLED else list(items)
+
+
+def few(rng: np.random.Generator, items: Any, count: int) -> list:
+    """`count` of the items, others in every run: of what takes long to build."""
     listed = list(items)
-    if not SAMPLED or len(listed) <= count:
+    if len(listed) <= count:
         return listed
     return [listed[k] for k in sorted(rng.choice(len(listed), count, replace=False))]
 

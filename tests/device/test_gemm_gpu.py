@@ -81,7 +81,7 @@ KNOWN = [(dtype, tile) for dtype, words in WORDS.items() for group in gemm_gpu.T
 
 def test_tiles(gpu, rng, monkeypatch):
     """Some tiles, dtypes and orders of the operands, on sizes that are and are not whole tiles."""
-    for chosen in rng.choice(len(KNOWN), 3 if oracle.SAMPLED else 8, replace=False):
+    for chosen in rng.choice(len(KNOWN), 3 if oracle.SAMPLED else 6, replace=False):
         dtype, tile = KNOWN[chosen]
         if np.dtype(dtype) not in oracle.supported(gpu.traits) or tile.local_bytes(8) > gpu.traits.local_memory:
             continue
@@ -142,7 +142,7 @@ def test_few_rows_or_columns(gpu, rng):
 
 
 def test_thin_products_of_other_dtypes(gpu, rng):
-    for dtype in oracle.some(rng, ["f2", "i1", "u8", "f8", "c8", "c16"], 3):
+    for dtype in oracle.few(rng, ["f2", "i1", "u8", "f8", "c8", "c16"], 3):
         if np.dtype(dtype) in oracle.supported(gpu.traits):
             a, b = draw(rng, (3, 70, 133), dtype), draw(rng, (133, 3), dtype)
             check(matmul(to_array(a), to_array(b)), a, b)
@@ -214,7 +214,7 @@ def test_tensor_cores_are_tried_only_where_ptx_is_taken(ctx, monkeypatch):
 
 def test_tensor_cores(tensor, rng):
     """Orders of both operands, whole tiles, edges, and operands that begin anywhere."""
-    for first, second in oracle.some(rng, ORDERS, 1):
+    for first, second in oracle.few(rng, ORDERS, 1 if oracle.SAMPLED else 2):
         for m, k, n in [(64, 64, 64), (37, 45, 70)]:
             a, b = draw(rng, (m, k), "f2"), draw(rng, (k, n), "f2")
             check(matmul(first(a), second(b)), a, b)
