@@ -329,6 +329,7 @@ def test_sums_are_as_accurate_as_pairwise_ones(dtype, arranged, both_walks, rng,
         numpys += [e[1] for e in errors]
     # lanes along the reduced axis average errors out: where there are none, as on a GPU, a little is lost
     margin = 1.2 if traits.kind == "cpu" and arranged != "axis 0" else 1.7
+    margin += 0.5 * oracle.SAMPLED  # a few draws say less
     assert np.sqrt(np.mean(np.square(ours))) < margin * np.sqrt(np.mean(np.square(numpys)))
 
 
