@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +92,6 @@ def list_devices() -> list[Device]:
     """Every OpenCL device of this machine; none where there is no OpenCL."""
     import pyopencl as cl
 
-    _pin_threads()
     devices = []
     try:
         platforms = cl.get_platforms()
@@ -105,16 +103,6 @@ def list_devices() -> list[Device]:
         except cl.Error:  # a broken driver hides its own devices only
             continue
     return devices
-
-
-def _pin_threads() -> None:
-    """Ask PoCL, before it starts, to keep each of its threads on a processor of its own.
-
-    Left to the system two that wake at once often share one for some milliseconds. Not where this process may use some
-    processors only, as PoCL would take the first ones, and not where the user has said anything.
-    """
-    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == os.cpu_count():
-        os.environ.setdefault("POCL_AFFINITY", "1")
 
 
 def _describe_cl(p: int, d: int, platform: cl.Platform, device: cl.Device) -> Device:

@@ -121,17 +121,3 @@ def test_a_device_is_its_name_and_place():
 def test_the_machine_is_asked_where_no_list_is_given(monkeypatch):
     monkeypatch.setattr(select, "list_devices", lambda: ALL)
     assert resolve("cuda1") is T4
-
-
-@pytest.mark.parametrize(
-    ("allowed", "before", "after"),
-    [({0, 1, 2}, None, "1"), ({1}, None, None), ({0, 1, 2}, "0", "0")],
-    ids=["all", "some", "said"],
-)
-def test_threads_are_pinned_where_all_processors_may_be_used(allowed, before, after, monkeypatch):
-    monkeypatch.setattr(select.os, "cpu_count", lambda: 3)
-    monkeypatch.setattr(select.os, "sched_getaffinity", lambda pid: allowed, raising=False)
-    environ = {} if before is None else {"POCL_AFFINITY": before}
-    monkeypatch.setattr(select.os, "environ", environ)
-    select._pin_threads()
-    assert environ.get("POCL_AFFINITY") == after
