@@ -14,7 +14,7 @@ from .gemm import Problem, Product, same_bits
 from .gemm_blocks import TASK, register_tile
 from .plan import Launch, Plan, ceil_div, round_up
 
-CACHED = 1 << 22  # bytes of a that stay in caches, where short pieces cost nothing and need no second launch
+CACHED = 1 << 22  # bytes of a to a core that stay in caches, where short pieces cost nothing and need no second launch
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def plan(problem: Problem) -> Plan | None:
     along = "k" if a.second == 1 and b.first == 1 else "m" if a.first == 1 else None
     hands = min(2 * traits.compute_units, max(1, problem.m * problem.depth // TASK))
     chunk = problem.depth
-    if along == "m" and problem.m * problem.depth * sums.itemsize > CACHED * max(1, traits.compute_units // stacked):
+    if along == "m" and stacked * problem.m * problem.depth * sums.itemsize > CACHED * traits.compute_units:
         chunk = round_up(ceil_div(chunk, max(hands, ceil_div(chunk, Vector.block))), 8)
     parts = ceil_div(problem.depth, chunk)
     block_m = min(ceil_div(problem.m, ceil_div(hands, parts)), Vector.most)

@@ -192,15 +192,16 @@ class _Maker:
             blocks = max(blocks, min(hands, ceil_div(last, NARROW)))
         return blocks
 
-    def far(self, walk: Walk, parts: int) -> bool:
-        """Whether a CPU's work-item reads long runs from memory."""
-        long = min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts)) >= RUN
-        return self.traits.prefetches and long and prod(walk.kept) * prod(walk.reduced) > CACHED
-
     def streams(self, walk: Walk, parts: int) -> int:
-        """Places at which a run is read at once: several in long ones, if registers hold the states of all lanes."""
+        """Places at which a CPU's work-item reads a run at once; 0 where runs are short, or do not come from memory.
+
+        Several only in very long ones, if registers hold the states of all lanes.
+        """
+        run = min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts))
+        if not self.traits.prefetches or run < RUN or prod(walk.kept) * prod(walk.reduced) <= CACHED:
+            return 0
         fields = state_dtypes(self.op, self.accumulator, self.index)
-        if len(fields) > 1 or min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts)) < 16 * RUN:
+        if len(fields) > 1 or run < 16 * RUN:
             return 1
         return max(1, min(4, REGISTERS // (LANES * fields[0].itemsize)))
 
@@ -238,8 +239,8 @@ class _Maker:
         """One launch; `numbers` are the operands that `names` stand for."""
         along = self.along(walk)
         lanes = 1 if self.walk == "grid" else self.lanes if along == "kept" else LANES
-        far = along == "reduced" and self.far(walk, parts)
-        streams = self.streams(walk, parts) if far else 1
+        found = self.streams(walk, parts) if along == "reduced" else 0
+        streams, far = max(1, found), found > 0
         inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
         inputs = tuple(
             Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)

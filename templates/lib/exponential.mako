@@ -32,14 +32,18 @@ static OVERLOAD ${T} exponential_scale(${T} x, ${I} n)
     return x * exponential_power(part) * exponential_power(n - part);
 }
 
-// exp(x + low) factor 2^bias; low is small against 1. (A low of -0 and a factor of 1 cost nothing.)
+// exp(x + low) factor 2^bias; low is small against 1. (A low of -0 and a factor of 1 cost nothing.) The power of two goes
+// by way of 2^${far} or 2^-${far}, so that it is in range: its exponent is the rounded sum's lowest bits.
 static OVERLOAD ${T} exponential_natural(${T} x, ${T} low, ${T} factor, ${I} bias)
 {
     const ${T} least = x < ${least} ? ${least} : x, near = least > ${greatest} ? ${greatest} : least;
-    const ${T} shifted = near * ${c(log2_e[0])} + ${shift}, n = shifted - ${shift};
+    const bool below = near < 0;
+    const ${T} back = below ? 0x1p-${far}${suffix} : 0x1p${far}${suffix};
+    const ${T} turn = below ? ${shift} + ${t.most + far} : ${shift} + ${t.most - far};
+    const ${T} shifted = near * ${c(log2_e[0])} + turn, n = shifted - turn;
     const ${T} r = (near - n * ${c(ln2[0])}) - n * ${c(ln2[1])} + low;
-    const ${T} p = r + r * r * ${t.horner("r", "EXP")};
-    return exponential_scale(factor + factor * p, exponential_integer(shifted) + bias);
+    const ${T} p = r + r * r * ${t.horner("r", "EXP")}, power = factor * as_${T}(as_u${I}(shifted) << ${t.fraction});
+    return (power + power * p) * (back * exponential_power(bias));
 }
 
 // 2^(x + low) factor
@@ -53,17 +57,9 @@ static OVERLOAD ${T} exponential_binary(${T} x, ${T} low, ${T} factor)
     return exponential_scale(factor + factor * p, exponential_integer(shifted));
 }
 
-// The power of two goes by way of 2^${far} or 2^-${far}, so that it is in range: its exponent is the rounded sum's lowest bits.
 static OVERLOAD ${T} exponential_exp(${T} x)
 {
-    const ${T} least = x < ${least} ? ${least} : x, near = least > ${greatest} ? ${greatest} : least;
-    const bool below = near < 0;
-    const ${T} back = below ? 0x1p-${far}${suffix} : 0x1p${far}${suffix};
-    const ${T} turn = below ? ${shift} + ${t.most + far} : ${shift} + ${t.most - far};
-    const ${T} shifted = near * ${c(log2_e[0])} + turn, n = shifted - turn;
-    const ${T} r = (near - n * ${c(ln2[0])}) - n * ${c(ln2[1])};
-    const ${T} p = r + r * r * ${t.horner("r", "EXP")}, power = as_${T}(as_u${I}(shifted) << ${t.fraction});
-    return (power + power * p) * back;
+    return exponential_natural(x, (${T})-0.0f, (${T})1, (${I})0);
 }
 
 static OVERLOAD ${T} exponential_exp2(${T} x)
