@@ -20,7 +20,7 @@ from clarray.core.aval import Aval, broadcasts_to, size_of
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout, extent
 from clarray.core.movement import Astype, View, astype
-from clarray.core.op import Op, Ufunc, default_binder
+from clarray.core.op import Composite, Op, Ufunc, default_binder
 from clarray.device.context import Context
 from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
@@ -102,6 +102,8 @@ def evaluate(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
         check_contexts(op.name, arrays)
         if isinstance(op, View):
             return view(op, arrays, params)
+        if isinstance(op, Composite):
+            return _composed(op, operands, params)
         bound = bound_plan(context, op, key[1 : 1 + len(operands)], params)
         context.remember(tuple(key), bound)
     elif len(arrays) > 1:
@@ -110,6 +112,16 @@ def evaluate(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
         return run(bound, arrays, scalars)
     except OverflowError:
         return evaluate(op, _compared_exactly(op, operands), params)
+
+
+def _composed(op: Composite, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """What an Op calls that is made of others."""
+    op.infer([aval_of(described(x)) for x in operands], params)
+    try:
+        return op.lower(*operands, **params)
+    except ClarrayError as error:
+        error.add_note(f"in {op.name}({', '.join(_named(described(x)) for x in operands)})")
+        raise
 
 
 def run(bound: BoundPlan, arrays: Sequence[GpuArray], scalars: Sequence[Any] = ()) -> Any:

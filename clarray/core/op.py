@@ -57,7 +57,10 @@ class Op:
         raise NotImplementedError
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
-        """The gradient for each operand, None where there is none; `g` is that of the result."""
+        """The gradient for each operand, None where there is none; `g` is that of the result.
+
+        Of an Op with several results `g` and `out` are tuples, in which g is None for a result that does not matter.
+        """
         raise TypeError(f"{self.name}() has no gradient")
 
     def __repr__(self) -> str:
@@ -65,6 +68,26 @@ class Op:
 
     def __reduce__(self) -> Any:
         return (_registered, (self.name,)) if Op.registry.get(self.name) is self else super().__reduce__()
+
+
+class Composite(Op):
+    """An operation that is done by others: `lower` calls them, on arrays or on variables alike.
+
+    Where it is `traceable`, a compiled function takes its parts apart and fuses them with what is around; else
+    `lower` decides by what is in arrays, and runs anew at each call. Its gradient is that of what `lower` calls, unless
+    `grad` says another.
+    """
+
+    traceable: bool = True
+
+    def lower(self, *operands: Any, **params: Any) -> Any:
+        """The result, or a tuple of them."""
+        raise NotImplementedError
+
+    @property
+    def differentiates(self) -> bool:
+        """Whether it has a gradient of its own."""
+        return type(self).grad is not Op.grad
 
 
 def _registered(name: str) -> Op:

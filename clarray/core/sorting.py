@@ -64,7 +64,7 @@ class TopK(Op):
 
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         (x,) = operands
-        return (_returned(g, topk(x, **params)[1], x, params["axis"]),)
+        return (None if g[0] is None else _returned(g[0], out[1], x, params["axis"]),)
 
 
 def _returned(g: Any, places: Any, x: Any, axis: int) -> Any:

@@ -18,8 +18,8 @@ from clarray.codegen.plan import Plan, Scalar, Value
 from clarray.core.aval import Aval, normalize_axes, size_of
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout
-from clarray.core.movement import View
-from clarray.core.op import Ufunc
+from clarray.core.movement import View, astype
+from clarray.core.op import Composite, Ufunc
 from clarray.device.context import Context
 from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
@@ -30,7 +30,7 @@ from .places import transfer_op
 from .schedule import Schedule
 from .shared import uploaded
 from .step import Step
-from .tape import Place, Slots, Tape, freeing, launcher
+from .tape import Place, Record, Slots, Tape, freeing, launcher
 from .variable import Apply, Constant, Variable
 
 
@@ -56,6 +56,7 @@ class Binder:
         self.sizes: dict[int, int] = {}  # bytes of the blocks that a call makes, by slot
         self.until: dict[Variable, int] = {}  # the last step that reads it
         self.number = 0  # of the step that is bound
+        self.current: Step | None = None
         for k, (x, layout) in enumerate(zip(schedule.leaves, layouts, strict=True)):
             if layout is not None:
                 self.places[x] = Place(k, layout, offsets[k], x)
@@ -77,11 +78,13 @@ class Binder:
         steps = ordered(self.schedule.steps, self.schedule.outputs, sizes)
         self.until = last_reads(steps, self.schedule.outputs)
         for self.number, step in enumerate(steps):
+            self.current = step
             try:
                 self._step(step)
             except (ClarrayError, ValueError, TypeError) as error:
                 error.add_note(f"in {step.head.op.name}(), made at {step.head.line or 'an unknown line'}")
                 raise
+        self.current = None
         self._finish(fresh)
         self._free()
         return self.tape
@@ -178,7 +181,7 @@ class Binder:
         def move(slots: Slots) -> None:
             slots[new.slot] = GpuArray(layout, offset, slots[place.slot]).transfer(target).block
 
-        self._add(move, [place.slot, new.slot])
+        self._add(move, [new], [place])
         self.places[node.out] = new
 
     def _view(self, node: Apply, context: Context) -> None:
@@ -198,8 +201,30 @@ class Binder:
         dtype = source.layout.dtype
         return self._launch(_copy_plan(source.layout, dtype, context), [source], [root], context)[0]
 
+    def _call(self, op: Composite, node: Apply, context: Context) -> None:
+        """A composite that looks at its arrays: its `lower` runs anew in every call."""
+        operands = [self.array(x, context) for x in node.operands]
+        params, given = self.params[node], [(p.slot, p.layout, p.offset) for p in operands]
+        made = [Place(self.tape.slot(), Layout.of(x.aval.dtype, self.shapes[x]), 0, x) for x in node.outputs]
+        wanted = [(p.slot, p.layout) for p in made]
+
+        def call(slots: Slots) -> None:
+            found = op.lower(*[GpuArray(layout, offset, slots[k]) for k, layout, offset in given], **params)
+            results = found if isinstance(found, tuple | list) else (found,)
+            own = {id(slots[k]) for k, _, _ in given}
+            for (slot, layout), x in zip(wanted, results, strict=True):
+                if x.layout is not layout or x.offset or id(x.block) in own:
+                    x = astype(x, dtype=layout.dtype, order="C")
+                own.add(id(x.block))
+                slots[slot] = x.block
+
+        self._add(call, made, operands)
+        self.places.update(zip(node.outputs, made, strict=True))
+
     def _other(self, step: Step, context: Context) -> None:
         node = step.head
+        if isinstance(node.op, Composite):
+            return self._call(node.op, node, context)
         operands = []
         for k, x in enumerate(node.operands):
             if not node.reads(k):
@@ -304,13 +329,16 @@ class Binder:
         kept = [(p.slot, operands[k].slot) for p, k in zip(made, over) if k >= 0]
         own = [(p.slot, p.layout.nbytes) for p, k in zip(made, over or [-1] * len(made), strict=True) if k < 0]
         run = launcher(bound, own, slots, offsets, kept)
-        self._add(run, [p.slot for p in (*made, *read)])
+        self._add(run, made, read, bound)
         return made
 
-    def _add(self, step: Callable[[Slots], None], slots: Sequence[int]) -> None:
-        for slot in slots:
-            self.last_use[slot] = len(self.tape.steps)
-        self.tape.steps.append(step)
+    def _add(
+        self, run: Callable[[Slots], None], made: Sequence[Place], read: Sequence[Place], bound: BoundPlan | None = None
+    ) -> None:
+        for place in (*made, *read):
+            self.last_use[place.slot] = len(self.tape.steps)
+        self.tape.steps.append(run)
+        self.tape.records.append(Record(self.current, run, made, read, bound))
 
     def _finish(self, fresh: Sequence[bool]) -> None:
         """Where the results are; those that would share memory with something the caller knows are copied."""
@@ -333,7 +361,7 @@ class Binder:
 
     def _free(self) -> None:
         """Let go of blocks after their last use: intermediate results, and arguments uploaded for this call."""
-        dead: dict[int, list[int]] = {}
+        dead = self.tape.dead
         kept = {slot for slot, _, _ in self.tape.results} | {p.slot for p in self._uploads.values()}
         for slot, when in self.last_use.items():
             if when < len(self.tape.steps) - 1 and slot not in kept:

@@ -14,7 +14,7 @@ import numpy as np
 
 from clarray.core import movement, ops
 from clarray.core.aval import normalize_axes
-from clarray.core.op import Reduction
+from clarray.core.op import Composite, Reduction
 
 from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
 from .barriers import ones_like, zeros_like
@@ -125,14 +125,14 @@ def _walk_back(
             useful.update(x for x in node.outputs if x not in stop)
     gradients: dict[Variable, Variable] = dict(seeds)
     for node in reversed(nodes):
-        out = node.out
-        g = gradients.get(out) if out in wanted else gradients.pop(out, None)
-        if g is None or (out in stop and out not in seeds):
-            continue
+        arrived = [gradients.get(x) if x in wanted else gradients.pop(x, None) for x in node.outputs]
+        arrived = [None if x in stop and x not in seeds else g for x, g in zip(node.outputs, arrived, strict=True)]
         sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and node.reads(k)]
-        if not sources:
+        if not sources or all(g is None for g in arrived):
             continue
-        parts = _gradients_of(node, stretched(g, out))
+        parts = _gradients_of(
+            node, [None if g is None else stretched(g, x) for x, g in zip(node.outputs, arrived, strict=True)]
+        )
         for k, x in sources:
             part = parts[k] if k < len(parts) else None
             if part is None or x.aval.dtype.kind not in "fc":
@@ -142,13 +142,18 @@ def _walk_back(
     return gradients
 
 
-def _gradients_of(node: Apply, g: Variable) -> Sequence[Any]:
-    """What the Op says, for a gradient in the result's shape."""
+def _gradients_of(node: Apply, arrived: Sequence[Variable | None]) -> Sequence[Any]:
+    """What the Op says, for gradients in the results' shapes."""
     op, out = node.op, node.out
+    g: Any = arrived[0]
     params: dict[str, Any] = node.filled(node.holes)
     if not any(x.aval.dtype.kind in "fc" for x in node.outputs):
         return ()
     try:
+        if isinstance(op, Composite) and not op.differentiates:
+            return _through(op, arrived, node.operands, params)
+        if len(node.outputs) > 1:
+            return op.grad(tuple(arrived), node.outputs, node.operands, params)
         if not isinstance(op, Reduction):
             return op.grad(g, out, node.operands, params)
         x = node.operands[0]
@@ -159,6 +164,19 @@ def _gradients_of(node: Apply, g: Variable) -> Sequence[Any]:
         return op.grad(g, out, node.operands, {**params, "count": _count(x, axes, g)})
     except TypeError as error:
         raise NullTypeGradError(f"{error}{f' (the operation at {node.line})' if node.line else ''}") from None
+
+
+def _through(
+    op: Composite, arrived: Sequence[Variable | None], operands: Sequence[Variable], params: Mapping[str, Any]
+) -> Sequence[Any]:
+    """The gradients of what a composite calls."""
+    made = op.lower(*operands, **params)
+    seeds: dict[Variable, Variable] = {}
+    for x, g in zip(made if isinstance(made, tuple | list) else (made,), arrived, strict=True):
+        if g is not None:
+            seeds[x] = seeds[x] + g if x in seeds else g
+    found = _walk_back(seeds, operands, set(operands))
+    return [found.pop(x, None) for x in operands]  # of one that is there twice the whole, once
 
 
 def _count(x: Variable, axes: tuple[int, ...], g: Variable) -> Any:

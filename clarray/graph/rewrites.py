@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from clarray.core import movement, ops
-from clarray.core.op import Op
+from clarray.core.op import Composite, Op
 
 from . import known
 from .barriers import Barrier
-from .building import constant
+from .building import as_variable, constant
 from .places import moves, transfer_op
 from .variable import Apply, Constant, Variable
 from .walk import toposort
 
-Rule = Callable[[Apply], Variable | None]
+Rule = Callable[[Apply], Variable | Sequence[Variable] | None]
 RULES: dict[Any, list[tuple[str, Rule]]] = {}
 
 # Phases: simpler forms, forms that keep precision, and what only a compiled function may forget.
@@ -69,22 +69,25 @@ class Rebuild:
             made = node.with_inputs(inputs)
             for old, new in zip(node.outputs, made.outputs, strict=True):
                 new.name = old.name
-            found = made.outputs if len(made.outputs) > 1 else (self._simplified(made),)
+            found = self._simplified(made)
             self.merged[key] = found
             self.settled.update(found)
         self.now.update(zip(node.outputs, found, strict=True))
 
-    def _simplified(self, node: Apply) -> Variable:
+    def _simplified(self, node: Apply) -> Sequence[Variable]:
         """What the rules make of a node; what they make goes through them too."""
         for target in (node.op, *type(node.op).__mro__):
             for phase, rule in RULES.get(target, ()):
-                found = rule(node) if phase in self.phases else None
-                if found is None or found.type != node.out.type:
+                result = rule(node) if phase in self.phases else None
+                if result is None:
                     continue
-                for new in toposort([found], self.settled):
+                found = (result,) if isinstance(result, Variable) else tuple(result)
+                if [x.type for x in found] != [x.type for x in node.outputs]:
+                    continue
+                for new in toposort(found, self.settled):
                     self.add(new)
-                return self.current(found)
-        return node.out
+                return tuple(map(self.current, found))
+        return node.outputs
 
 
 def rebuilt(
@@ -233,6 +236,16 @@ def join_permutations(node: Apply) -> Variable | None:
 def drop_barrier(node: Apply) -> Variable | None:
     """disconnected_grad(x) and its kin -> x"""
     return node.inputs[0]
+
+
+@rewrite(Composite, phase="compile")
+def take_apart(node: Apply) -> Sequence[Variable] | None:
+    """A traceable composite -> what it calls"""
+    op: Any = node.op
+    if not op.traceable:
+        return None
+    made = op.lower(*node.operands, **node.filled(node.holes))
+    return [as_variable(x) for x in (made if isinstance(made, tuple | list) else (made,))]
 
 
 @rewrite(transfer_op, phase="compile")

@@ -9,6 +9,7 @@ from typing import Any
 from clarray.core.layout import Layout
 from clarray.device.run import BoundPlan
 
+from .step import Step
 from .variable import Variable
 
 Slots = list[Any]
@@ -26,15 +27,40 @@ class Place:
         self.root = root  # the variable whose block this is
 
 
+class Record:
+    """What a step of a tape is, for those who look on: profiles and modes that check."""
+
+    __slots__ = ("bound", "made", "read", "run", "step")
+
+    def __init__(
+        self,
+        step: Step | None,
+        run: Callable[[Slots], None],
+        made: Sequence[Place],
+        read: Sequence[Place],
+        bound: BoundPlan | None = None,
+    ) -> None:
+        self.step = step  # what is computed; None: a copy into C order
+        self.run = run
+        self.made = made  # where its results lie; `root` is their variable
+        self.read = read
+        self.bound = bound  # its kernels, if it has any
+
+
+Watch = Callable[[Record, Slots], None]
+
+
 class Tape:
     """What a call does for arguments of certain layouts: launches over slots, then results."""
 
-    __slots__ = ("blocks", "results", "steps", "width")
+    __slots__ = ("blocks", "dead", "records", "results", "steps", "width")
 
     def __init__(self, width: int) -> None:
         self.width = width  # slots of the caller, which come first
         self.blocks: Slots = []  # what the other slots hold beforehand: constants
         self.steps: list[Callable[[Slots], None]] = []
+        self.records: list[Record] = []  # one for each step
+        self.dead: dict[int, list[int]] = {}  # by step: the slots that nobody reads after it
         self.results: list[tuple[int, Layout | None, Any]] = []  # slot, layout, offset; or -1, None, a known ndarray
 
     def slot(self, block: Any = None) -> int:
@@ -47,6 +73,17 @@ class Tape:
         slots += self.blocks
         for step in self.steps:
             step(slots)
+        return slots
+
+    def run_watched(self, slots: Slots, before: Watch, after: Watch) -> Slots:
+        """`run`, with a call before and after each step, when its operands and results are all there."""
+        slots += self.blocks
+        for k, record in enumerate(self.records):
+            before(record, slots)
+            record.run(slots)
+            after(record, slots)
+            for slot in self.dead.get(k, ()):
+                slots[slot] = None
         return slots
 
 
