@@ -24,7 +24,7 @@ from clarray.device.context import Context
 from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
 
-from . import known
+from . import failures, known
 from .liveness import last_reads, ordered
 from .places import transfer_op
 from .schedule import Schedule
@@ -82,7 +82,7 @@ class Binder:
             try:
                 self._step(step)
             except (ClarrayError, ValueError, TypeError) as error:
-                error.add_note(f"in {step.head.op.name}(), made at {step.head.line or 'an unknown line'}")
+                failures.in_step(error, step, self.places, self.shapes)
                 raise
         self.current = None
         self._finish(fresh)
@@ -102,15 +102,14 @@ class Binder:
         avals = [Aval(self.shapes[x], x.aval.dtype, x.aval.weak) for x in node.operands]
         try:
             found = op.infer(avals, params, node.fp64)
+            for x, aval in zip(node.outputs, found, strict=True):
+                size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
+                self.shapes[x] = aval.shape  # type: ignore[assignment]
+            if isinstance(op, Ufunc):
+                self._check_broadcast(node)
         except (ValueError, TypeError) as error:
-            operands = ", ".join(map(str, node.operands))
-            error.add_note(f"in {op.name}({operands}), made at {node.line or 'an unknown line'}")
+            failures.in_node(error, node, self.shapes)
             raise
-        for x, aval in zip(node.outputs, found, strict=True):
-            size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
-            self.shapes[x] = aval.shape  # type: ignore[assignment]
-        if isinstance(op, Ufunc):
-            self._check_broadcast(node)
         if node.out in self.schedule.known:
             values, shapes = [self.values[x] for x in node.read], [self.shapes[x] for x in node.operands]
             self.values[node.out] = known.compute(node, values, params, shapes)

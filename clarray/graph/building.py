@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,9 +13,8 @@ from clarray.core import dtypes, indexing, movement
 from clarray.core.aval import Aval
 from clarray.core.op import Op
 
+from .origin import current_line
 from .variable import Apply, Constant, Hole, Variable
-
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def weak_dtype(cls: type) -> np.dtype[Any]:
@@ -70,16 +67,8 @@ def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
     if kept.get("dtype") is not None:
         kept["dtype"] = np.dtype(kept["dtype"])
     avals = op.infer([x.aval for x in inputs], kept, fp64) if len(inputs) == count else _partly(op, inputs, kept, fp64)
-    node = Apply(op, inputs, count, kept, avals, fp64, user_line())
+    node = Apply(op, inputs, count, kept, avals, fp64, current_line())
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
-
-
-def user_line() -> str:
-    """file:line of the innermost frame outside this package."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(PACKAGE):
-        frame = frame.f_back  # type: ignore[assignment]
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
 def dot(a: Any, b: Any) -> Variable:

@@ -20,9 +20,10 @@ from clarray.device.fallback import host_work
 
 from .arguments import In, Out, filtered
 from .binder import Binder
-from .building import as_variable, user_line
+from .building import as_variable
 from .compiled import Maker, outline
 from .modes import fuses
+from .origin import user_line
 from .places import HOST, is_transfer, moves
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewrites import COMPILED, UNCHANGED, rebuilt

@@ -20,6 +20,7 @@ from . import stabilize as _stabilize  # noqa: F401  its rules are applied befor
 from .barriers import ones_like, zeros_like
 from .building import as_variable, constant
 from .known import count
+from .origin import made_for
 from .rewrites import DIFFERENTIATED, rebuilt
 from .variable import Apply, Constant, Variable
 from .walk import toposort
@@ -130,15 +131,16 @@ def _walk_back(
         sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and node.reads(k)]
         if not sources or all(g is None for g in arrived):
             continue
-        parts = _gradients_of(
-            node, [None if g is None else stretched(g, x) for x, g in zip(node.outputs, arrived, strict=True)]
-        )
-        for k, x in sources:
-            part = parts[k] if k < len(parts) else None
-            if part is None or x.aval.dtype.kind not in "fc":
-                continue
-            part = _fitted(as_variable(part), x, node)
-            gradients[x] = gradients[x] + part if x in gradients else part
+        with made_for(node.line):
+            parts = _gradients_of(
+                node, [None if g is None else stretched(g, x) for x, g in zip(node.outputs, arrived, strict=True)]
+            )
+            for k, x in sources:
+                part = parts[k] if k < len(parts) else None
+                if part is None or x.aval.dtype.kind not in "fc":
+                    continue
+                part = _fitted(as_variable(part), x, node)
+                gradients[x] = gradients[x] + part if x in gradients else part
     return gradients
 
 

@@ -17,6 +17,7 @@ from clarray.core.op import Composite, Op
 from . import known
 from .barriers import Barrier
 from .building import as_variable, constant
+from .origin import made_for
 from .places import moves, transfer_op
 from .variable import Apply, Constant, Variable
 from .walk import toposort
@@ -69,7 +70,8 @@ class Rebuild:
             made = node.with_inputs(inputs)
             for old, new in zip(node.outputs, made.outputs, strict=True):
                 new.name = old.name
-            found = self._simplified(made)
+            with made_for(node.line):
+                found = self._simplified(made)
             self.merged[key] = found
             self.settled.update(found)
         self.now.update(zip(node.outputs, found, strict=True))

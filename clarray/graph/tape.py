@@ -9,6 +9,7 @@ from typing import Any
 from clarray.core.layout import Layout
 from clarray.device.run import BoundPlan
 
+from .failures import in_call
 from .step import Step
 from .variable import Variable
 
@@ -71,17 +72,25 @@ class Tape:
     def run(self, slots: Slots) -> Slots:
         """Enqueue everything; the caller's slots become those of the whole, in which what died is None."""
         slots += self.blocks
-        for step in self.steps:
-            step(slots)
+        try:
+            for step in self.steps:
+                step(slots)
+        except Exception as error:
+            in_call(error, self, self.steps.index(step), slots)
+            raise
         return slots
 
     def run_watched(self, slots: Slots, before: Watch, after: Watch) -> Slots:
         """`run`, with a call before and after each step, when its operands and results are all there."""
         slots += self.blocks
         for k, record in enumerate(self.records):
-            before(record, slots)
-            record.run(slots)
-            after(record, slots)
+            try:
+                before(record, slots)
+                record.run(slots)
+                after(record, slots)
+            except Exception as error:
+                in_call(error, self, k, slots)
+                raise
             for slot in self.dead.get(k, ()):
                 slots[slot] = None
         return slots
