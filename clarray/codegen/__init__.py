@@ -11,3 +11,4 @@ from . import linear as linear
 from . import rows as rows
 from . import scan as scan
 from . import sort as sort
+from . import writing as writing

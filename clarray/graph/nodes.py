@@ -104,6 +104,9 @@ VIEWS = {
     "broadcast_to": GpuAlloc,
     "broadcast_like": GpuAlloc,
     "unslice": GpuIncSubtensor,
+    "put_slice": GpuIncSubtensor,
+    "add_slice": GpuIncSubtensor,
+    "diagonal": GpuSubtensor,
 }
 
 
