@@ -66,8 +66,9 @@ class Binder:
         self.caller_slots = set(range(len(layouts)))
         self._uploads: dict[tuple[Variable, Context], Place] = {}
 
-    def bind(self, fresh: Sequence[bool]) -> Tape:
-        """The tape. Where `fresh`, a result has a block of its own, which nobody else knows."""
+    def bind(self, fresh: Sequence[bool | None]) -> Tape:
+        """The tape. A result that is `fresh` has a block of its own, which nobody else knows; others lie in C order,
+        or with None wherever they are."""
         for x in self.schedule.constants:
             self.shapes[x] = np.shape(x.value) if not isinstance(x.value, GpuArray) else x.value.shape
             if x in self.schedule.known:
@@ -339,11 +340,11 @@ class Binder:
         self.tape.steps.append(run)
         self.tape.records.append(Record(self.current, run, made, read, bound))
 
-    def _finish(self, fresh: Sequence[bool]) -> None:
+    def _finish(self, fresh: Sequence[bool | None]) -> None:
         """Where the results are; those that would share memory with something the caller knows are copied."""
         taken = set(self.caller_slots)
         results: list[Any] = [None] * len(fresh)
-        for own in (True, False):
+        for own in (True, False, None):
             for k, x in enumerate(self.schedule.outputs):
                 if fresh[k] is not own:
                     continue
@@ -352,7 +353,8 @@ class Binder:
                     continue
                 context = self.context(x)
                 place = self.array(x, context)
-                if (place.slot in taken or not place.layout.writable) if own else not place.layout.c_contiguous:
+                alone = place.slot not in taken and place.layout.writable
+                if not (alone if own else own is None or place.layout.c_contiguous):
                     place = self._copied(place, x, context)
                 taken.add(place.slot)
                 results[k] = (place.slot, place.layout, place.offset)

@@ -47,38 +47,37 @@ class Maker:
         self.function = function
 
 
-def outline(schedule: Schedule, kinds: Sequence[str], count: int) -> FunctionGraph:
-    """The nodes of a schedule, uploads of inputs and downloads of results included."""
+def outline(leaves: Sequence[Variable], schedules: Sequence[Schedule], ends: Sequence[Sequence[str]]) -> FunctionGraph:
+    """The nodes of schedules that run one after the other, uploads of inputs and downloads of results included.
+
+    `ends` says of each result of each schedule whether it stays on the "device" or goes to the "host".
+    """
     order: list[CompiledNode] = []
     here: dict[Variable, Variable] = {}
-    for x, wanted in zip(schedule.leaves, schedule.wanted, strict=True):
-        on_host = not isinstance(x, SharedVariable) or x.container.context is None
-        if wanted and on_host:
-            here[x] = _twin(x)
-            order.append(CompiledNode(nodes.GpuFromHost(), [x], [here[x]]))
-    for step in schedule.steps:
-        op = _op(step)
-        if op is not None:
-            made = [here.setdefault(x, _twin(x)) for x in step.outputs]
-            inputs = [here.get(x, x) for x in (*step.inputs, *step.scalars)]
-            order.append(_attach(CompiledNode(op, inputs, made, step.head.line)))
-    outputs = []
-    for x, kind in zip(schedule.outputs, kinds, strict=True):
-        current = here.get(x, x)
-        if kind == "host" and not isinstance(current, Constant):
-            final = _twin(x)
-            order.append(_attach(CompiledNode(nodes.HostFromGpu(), [current], [final])))
-            current = final
-        outputs.append(current)
+    for schedule, kinds in zip(schedules, ends, strict=True):
+        for x, wanted in zip(schedule.leaves, schedule.wanted, strict=True):
+            on_host = x.owner is None and (not isinstance(x, SharedVariable) or x.container.context is None)
+            if wanted and on_host and x not in here:
+                here[x] = _twin(x)
+                order.append(CompiledNode(nodes.GpuFromHost(), [x], [here[x]]))
+        for step in schedule.steps:
+            op = _op(step)
+            if op is not None:
+                made = [here.setdefault(x, _twin(x)) for x in step.outputs]
+                inputs = [here.get(x, x) for x in (*step.inputs, *step.scalars)]
+                order.append(CompiledNode(op, inputs, made, step.head.line))
+        outputs = []
+        for x, kind in zip(schedule.outputs, kinds, strict=True):
+            current = here.get(x, x)
+            if kind == "host" and not isinstance(current, Constant):
+                final = _twin(x)
+                order.append(CompiledNode(nodes.HostFromGpu(), [current], [final]))
+                current = final
+            outputs.append(current)
     for node in order:
-        _attach(node)
-    return FunctionGraph(schedule.leaves, outputs[:count] + outputs[count:], order)
-
-
-def _attach(node: CompiledNode) -> CompiledNode:
-    for x in node.outputs:
-        x.owner = node  # type: ignore[assignment]
-    return node
+        for x in node.outputs:
+            x.owner = node  # type: ignore[assignment]
+    return FunctionGraph(leaves, outputs, order)
 
 
 def _twin(x: Variable) -> Variable:

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
-from clarray.array import transfer as bytes_between
 from clarray.array.gpuarray import GpuArray
-from clarray.core.layout import Layout
 from clarray.device.context import Context
 from clarray.device.current import context_for
-from clarray.device.fallback import host_work
 
 from .arguments import In, Out, filtered
-from .binder import Binder
 from .building import as_variable
 from .compiled import Maker, outline
 from .modes import fuses
@@ -27,13 +20,11 @@ from .origin import user_line
 from .places import HOST, is_transfer, moves
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewrites import COMPILED, UNCHANGED, rebuilt
-from .schedule import Schedule
-from .shared import Container, SharedVariable, uploaded
+from .shared import Container, SharedVariable
+from .stages import downloaded, staged
 from .tape import Tape
 from .variable import Constant, Variable
 from .walk import leaves, toposort
-
-TAPES = 256  # bound signatures that a function keeps
 
 
 class UnusedInputError(ValueError):
@@ -123,7 +114,9 @@ class Function:
         found = leaves(results, arguments)
         shared = [x for x in found if isinstance(x, SharedVariable)]
         self._check_inputs(found, [*wanted, *updates.values(), *replaced.values()], on_unused)
-        self._schedule = schedule = Schedule([*arguments, *shared], results, fuse)
+        self._stages = staged([*arguments, *shared], results, fuse)
+        self._last_stage = self._stages[-1]
+        self._schedule = schedule = self._last_stage.schedule
         self._containers = [x.container for x in shared]
         self._shared = shared
         self._arity = len(arguments)
@@ -131,18 +124,20 @@ class Function:
         self._on_device = [kind == "device" for kind in kinds]
         self._plain_result = single and not targets
         borrowed = {s.variable for s in self._specs if s.borrow}
-        self._fresh = [kind == "device" for kind in kinds]
+        fresh = [kind == "device" for kind in kinds]
         for k, out in enumerate(outs):  # a borrowed argument may come back in a borrowed output
-            if out.borrow and self._fresh[k] and _root(results[k]) in borrowed:
-                self._fresh[k] = False
-        self._valued = {x: k for k, x in enumerate(schedule.leaves) if x in schedule.valued}
-        self._wanted = schedule.wanted
-        self._plain = all(self._wanted) and not self._valued and all(c.context is not None for c in self._containers)
+            if out.borrow and fresh[k] and _root(results[k]) in borrowed:
+                fresh[k] = False
+        self._last_stage.fresh = fresh
+        on_devices = all(c.context is not None for c in self._containers)
+        self._plain = len(self._stages) == 1 and all(schedule.wanted) and not schedule.needed and on_devices
         self._free = [k for k in range(self._arity) if schedule.where.get(schedule.leaves[k]) is None]
         self._home: Context | None = next(iter(schedule.fixed)) if len(schedule.fixed) == 1 else None
-        self._tapes: OrderedDict[Any, Tape] = OrderedDict()
+        self._tapes = self._last_stage.tapes
         self._last: Any = None
-        self.maker = Maker(outline(schedule, kinds, len(outs)), arguments, self)
+        schedules = [stage.schedule for stage in self._stages]
+        ends = [["host" if x in s.asked else "device" for x in s.schedule.outputs] for s in self._stages[:-1]]
+        self.maker = Maker(outline([*arguments, *shared], schedules, [*ends, kinds]), arguments, self)
 
     # calling
 
@@ -182,7 +177,7 @@ class Function:
             if on_device:
                 results.append(GpuArray(layout, offset, slots[slot]))  # type: ignore[arg-type]
             else:
-                results.append(_downloaded(slots[slot], layout, offset) if layout is not None else offset.copy())
+                results.append(downloaded(slots[slot], layout, offset) if layout is not None else offset.copy())
         if self._plain_result:
             return results[0]
         count = len(self._kinds)
@@ -200,39 +195,12 @@ class Function:
     def _prepared(self, args: Sequence[Any]) -> tuple[Tape, list[Any]]:
         """The tape for these arguments and the blocks of the leaves, arguments filtered and uploaded."""
         checked = [x if self.trust_input else self._filtered(k, x) for k, x in enumerate(args)]
-        values = [*checked, *(c.value for c in self._containers)]
         home = self._choose_home(checked)
-        key: list[Any] = []
-        blocks: list[Any] = []
-        layouts: list[Layout | None] = []
-        offsets: list[int] = []
-        known: dict[Variable, Any] = {}
-        for k, (x, value) in enumerate(zip(self._schedule.leaves, values, strict=True)):
-            if x in self._valued:
-                known[x] = host = _known_value(value, x)
-                key.append(host.tobytes() + repr(host.shape).encode())
-            if not self._wanted[k]:
-                blocks.append(None)
-                layouts.append(None)
-                offsets.append(0)
-                continue
-            place = self._schedule.where.get(x) or home
-            array = value if isinstance(value, GpuArray) else uploaded(np.asarray(value), place)
-            key += (array.layout, array.offset)
-            if k < self._arity:
-                key.append(array.block.context)
-                self._check_context(k, array, home)
-            blocks.append(array.block)
-            layouts.append(array.layout)
-            offsets.append(array.offset)
-        found = tuple(key)
-        tape = self._tapes.get(found)
-        if tape is None:
-            tape = Binder(self._schedule, home, layouts, offsets, known).bind(self._fresh)
-            self._tapes[found] = tape
-            if len(self._tapes) > TAPES:
-                self._tapes.popitem(last=False)
-        return tape, blocks
+        values = dict(zip(self._schedule.leaves, (*checked, *(c.value for c in self._containers)), strict=False))
+        for stage in self._stages[:-1]:
+            tape, blocks = stage.prepared(values, home, self._arity, self._where)
+            stage.advance(tape.run(blocks), tape, values)
+        return self._last_stage.prepared(values, home, self._arity, self._where)
 
     def _choose_home(self, args: Sequence[Any]) -> Context:
         """Where the arguments are that no operation ties to a place, else where the rest is, else the default."""
@@ -240,14 +208,6 @@ class Function:
             if isinstance(args[k], GpuArray):
                 return args[k].context
         return self._home or context_for()
-
-    def _check_context(self, k: int, array: GpuArray, home: Context) -> None:
-        expected = self._schedule.where.get(self._schedule.leaves[k]) or home
-        if array.context is not expected:
-            raise ValueError(
-                f"{self._where(k)}: the array is on {array.context.name!r}, the function runs on {expected.name!r}; "
-                f"move it with transfer()"
-            )
 
     def _filtered(self, k: int, value: Any) -> Any:
         spec = self._specs[k]
@@ -371,27 +331,14 @@ class Function:
 
     def free(self) -> None:
         """Forget what was bound for arguments seen so far."""
-        self._tapes.clear()
+        for stage in self._stages:
+            stage.tapes.clear()
 
     def __repr__(self) -> str:
         return f"<clarray function {self.name}>"
 
 
 _MISSING: Any = object()
-
-
-def _downloaded(block: Any, layout: Layout, offset: int) -> np.ndarray[Any, Any]:
-    """A new ndarray; waits."""
-    result = np.empty(layout.shape, layout.dtype)
-    bytes_between.read(block, offset, result)
-    return result
-
-
-def _known_value(value: Any, x: Variable) -> np.ndarray[Any, Any]:
-    if isinstance(value, GpuArray):
-        host_work(f"reading {x}, whose value a shape or an index depends on,")
-        return value.numpy()
-    return np.asarray(value)
 
 
 def _stripped(x: Variable) -> Variable:

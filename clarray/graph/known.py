@@ -6,7 +6,7 @@ division by the number of elements takes no launch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -94,6 +94,55 @@ def can_compute(op: Op) -> bool:
     if isinstance(op, Reduction):
         return op.name in ("sum", "prod", "max", "min", "any", "all", "mean")
     return isinstance(op, View | Astype)
+
+
+class Knowledge:
+    """What is known of some nodes before their kernels run, where `given` leaves and integer leaves may be looked at.
+
+    `valued` are the leaves that have to be, `follows` all variables that follow from known ones, and `asked` those
+    that complete a parameter although a device computes them. A sum over an integer leaf is a device's work.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Apply],
+        leaves: Sequence[Variable],
+        given: Sequence[Variable] = (),
+        constants: Sequence[Variable] | None = None,
+    ) -> None:
+        inputs = (x for node in nodes for x in node.inputs) if constants is None else constants
+        settled = {x for x in inputs if is_known_constant(x)} | set(given)
+        possible = settled | {x for x in leaves if x.aval.dtype.kind in "biu"}
+        long = {x for x in leaves if x.ndim}  # and what is computed from such
+        for node in nodes:
+            drawn = any(x in long for x in node.read)
+            if drawn:
+                long.update(node.outputs)
+            if self._computes(node, possible) and not (drawn and isinstance(node.op, Reduction)):
+                possible.update(node.outputs)
+        holes = dict.fromkeys(x for node in nodes for x in node.holes)
+        wanted = {x for x in holes if x in possible}
+        for node in reversed(nodes):
+            if any(x in wanted for x in node.outputs) and not isinstance(node.op, FromShapes):
+                wanted.update(node.read)
+        self.asked = [x for x in holes if x not in possible]
+        self.valued = [x for x in leaves if x in given or (x in wanted and x.aval.dtype.kind in "biu")]
+        self.follows = settled | set(self.valued)
+        for node in nodes:
+            if self._computes(node, self.follows) and (node.out in wanted or not _stretched(node)):
+                self.follows.update(node.outputs)
+
+    @staticmethod
+    def _computes(node: Apply, follows: Collection[Variable]) -> bool:
+        """Whether the host can compute a node from known variables."""
+        if isinstance(node.op, FromShapes):
+            return all(x in follows for x in node.holes)
+        return can_compute(node.op) and all(x in follows for x in (*node.read, *node.holes))
+
+
+def _stretched(node: Apply) -> bool:
+    """Whether a result may be large, as a constant stretched by broadcasting is: a kernel's work."""
+    return not isinstance(node.op, FromShapes) and any(n is None for n in node.out.aval.shape)
 
 
 def compute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,26 +13,38 @@ from . import known
 from .fusion import Fusion
 from .places import find_places
 from .shared import uploaded
-from .variable import Apply, Constant, Variable
+from .variable import Constant, Variable
 from .walk import toposort
 
 
 class Schedule:
-    """The steps that make `outputs` from leaves (inputs and shared variables) and constants."""
+    """The steps that make `outputs` from leaves (inputs and shared variables) and constants.
 
-    def __init__(self, leaves: Sequence[Variable], outputs: Sequence[Variable], fuse: bool) -> None:
+    Of leaves the values of those `given` are known; `where` is the place of each variable.
+    """
+
+    def __init__(
+        self,
+        leaves: Sequence[Variable],
+        outputs: Sequence[Variable],
+        fuse: bool,
+        given: Sequence[Variable] = (),
+        where: Mapping[Variable, Context | None] | None = None,
+    ) -> None:
         self.outputs = list(outputs)
         self.leaves = list(leaves)
         self.nodes = toposort(outputs, set(leaves))
         self.constants = self._constants()
         self._uploads: dict[tuple[Constant, Context], GpuArray] = {}
-        self.where = find_places(self.nodes, [*self.leaves, *self.constants])
+        self.where = find_places(self.nodes, [*self.leaves, *self.constants]) if where is None else where
         self.fixed = {c for c in self.where.values() if c is not None}
-        self.valued, self.known = self._known()
+        found = known.Knowledge(self.nodes, self.leaves, given, self.constants)
+        self.valued, self.known = found.valued, found.follows
+        self.needed = set(self.valued)  # leaves whose values a call needs
         self.fusion = Fusion(self.nodes, self.outputs, self.known, self.where, fuse)
         self.steps = self.fusion.steps
         read = {x for s in self.steps for x in s.inputs} | set(self.outputs)
-        asked = {x for node in self.nodes for x in node.operands} - set(self.valued)
+        asked = {x for node in self.nodes for x in node.operands} - self.needed
         self.wanted = [x in read or x in asked for x in self.leaves]  # whose arrays a call needs
 
     def _constants(self) -> list[Constant]:
@@ -42,30 +54,6 @@ class Schedule:
                 found[x] = None
         return list(found)
 
-    def _known(self) -> tuple[list[Variable], set[Variable]]:
-        """The leaves whose values binding has to know, and all variables that follow from known ones."""
-        wanted = {x for node in self.nodes for x in node.holes}
-        for node in reversed(self.nodes):
-            if any(x in wanted for x in node.outputs) and not isinstance(node.op, known.FROM_SHAPES):
-                wanted.update(node.read)
-        valued = [x for x in self.leaves if x in wanted and x.aval.dtype.kind in "biu"]
-        follows: set[Variable] = {x for x in self.constants if known.is_known_constant(x)} | set(valued)
-        for node in self.nodes:
-            if isinstance(node.op, known.FROM_SHAPES) or (
-                known.can_compute(node.op)
-                and all(x in follows for x in (*node.read, *node.holes))
-                and (node.out in wanted or not self._stretched(node))
-            ):
-                follows.update(node.outputs)
-        for node in self.nodes:
-            for x in node.holes:
-                if x not in follows:
-                    raise TypeError(
-                        f"{node.op.name}() of {node.inputs[0]} needs the value of {x.described()} before kernels run, "
-                        f"but it is computed on the device; pass it as an integer input ({node.line})"
-                    )
-        return valued, follows
-
     def constant(self, x: Constant, context: Context) -> GpuArray:
         """A constant on a device, uploaded once."""
         if isinstance(x.value, GpuArray):
@@ -73,8 +61,3 @@ class Schedule:
         if (x, context) not in self._uploads:
             self._uploads[x, context] = uploaded(np.array(x.value, x.aval.dtype), context)
         return self._uploads[x, context]
-
-    @staticmethod
-    def _stretched(node: Apply) -> bool:
-        """Whether a result may be large, as a constant stretched by broadcasting is: a kernel's work."""
-        return any(n is None for n in node.out.aval.shape)
