@@ -207,8 +207,8 @@ def _gathered(leaves: Sequence[Variable], outputs: list[Variable]) -> list[Varia
         results: Sequence[Variable] = made.outputs
         if picks:
             results = [_picked(made, picks)]
-            for new in toposort(results, made.inputs):
-                new.line = node.line
+            for step in toposort(results, made.inputs):
+                step.line = node.line
         for old, new in zip(node.outputs, results, strict=True):
             if old is not new:
                 new.name = new.name or old.name
