@@ -37,6 +37,12 @@ def upload(context: Context, array: HostArray, borrow: bool = False) -> tuple[La
     `borrow` shares memory on a unified device where the array is C-contiguous, aligned and writable;
     on others it saves the staging copy. Does not wait.
     """
+    if context.recorder is not None:
+        return context.recorder.transfer("to device", array.nbytes, _upload, context, array, borrow)
+    return _upload(context, array, borrow)
+
+
+def _upload(context: Context, array: HostArray, borrow: bool) -> tuple[Layout, int, Block]:
     check_dtype(context, array.dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.size == 0:
@@ -76,8 +82,14 @@ def write(block: Block, offset: int, source: HostArray) -> None:
 
 def read(block: Block, offset: int, dest: HostArray) -> None:
     """Copy bytes of a block into a C-contiguous host array; waits."""
-    if dest.nbytes == 0:
-        return
+    context = block.context
+    if dest.nbytes and context.recorder is not None:
+        context.recorder.transfer("to host", dest.nbytes, _read, block, offset, dest)
+    elif dest.nbytes:
+        _read(block, offset, dest)
+
+
+def _read(block: Block, offset: int, dest: HostArray) -> None:
     context = block.context
     target = dest.reshape(-1).view(np.uint8)
     if block.host is not None and not context.maps:

@@ -20,6 +20,7 @@ from .memory import Memory
 from .probe import probe, try_features
 from .program import Programs, forgo_unusable_cache
 from .quirks import missing_linker
+from .recorder import Recorder
 from .select import Device
 from .store import keep_quietly, load
 
@@ -39,7 +40,7 @@ class Context:
             raise DeviceError(f"{device!r} does not start: {missing}")
         try:
             self.cl = cl.Context([device.cl])
-            self.queue = cl.CommandQueue(self.cl)
+            self.queue = self.plain_queue = cl.CommandQueue(self.cl)
         except cl.Error as error:
             raise DeviceError(f"{device!r} does not start: {error}") from error
         self.lock = threading.RLock()
@@ -50,6 +51,8 @@ class Context:
         self.plans: OrderedDict[Any, Any] = OrderedDict()
         self.pending: deque[tuple[Any, ...]] = deque()  # (event, what must live until it is done), in order
         self.last_event: Any = None
+        self.recorder: Recorder | None = None  # while it is there, `queue` is the one that keeps times
+        self.timed_queue: Any = None
         limit = config.gpuarray.memory_limit
         if limit:
             self.memory.limit = int(limit)

@@ -37,10 +37,11 @@ class Launcher:
     """A kernel with its constant arguments set."""
 
     __slots__ = ("_enqueue", "_interleave", "_offsets", "_positions", "_scalars", "_set", "_set_offsets", "_set_value",
-                 "_tables", "context", "operands")  # fmt: skip
+                 "_tables", "context", "name", "operands")  # fmt: skip
 
     def __init__(self, context: Context, launch: Launch) -> None:
         self.context = context
+        self.name = launch.spec.template
         kernel = context.programs.kernel(launch.spec, launch.kernel)
         misses.cache_hits += 1
         self._offsets: list[tuple[int, int, int]] = []  # argument, operand, elements further
@@ -70,7 +71,7 @@ class Launcher:
         self._set_value = getattr(kernel, "_set_arg_buf", kernel.set_arg)  # 0.1 µs against 9
         self._set_offsets: Sequence[int] = ()
         self._enqueue = partial(
-            cl.enqueue_nd_range_kernel, context.queue, kernel, launch.global_size, launch.local_size
+            cl.enqueue_nd_range_kernel, context.plain_queue, kernel, launch.global_size, launch.local_size
         )
 
     def launch(self, buffers: tuple[Any, ...], offsets: tuple[int, ...], scalars: Sequence[Any]) -> Any:
@@ -86,7 +87,9 @@ class Launcher:
             self.set_offsets(offsets)
         if self._scalars:
             self.set_scalars(scalars)
-        event = self.context.last_event = self._enqueue()
+        context = self.context
+        recorder = context.recorder
+        event = context.last_event = self._enqueue() if recorder is None else recorder.enqueue(self._enqueue, self.name)
         counters.launches += 1
         return event
 

@@ -61,11 +61,11 @@ def outline(leaves: Sequence[Variable], schedules: Sequence[Schedule], ends: Seq
                 here[x] = _twin(x)
                 order.append(CompiledNode(nodes.GpuFromHost(), [x], [here[x]]))
         for step in schedule.steps:
-            op = _op(step)
+            op = op_of(step)
             if op is not None:
                 made = [here.setdefault(x, _twin(x)) for x in step.outputs]
                 inputs = [here.get(x, x) for x in (*step.inputs, *step.scalars)]
-                order.append(CompiledNode(op, inputs, made, step.head.line))
+                order.append(CompiledNode(op, inputs, made, step.head.line, step))
         outputs = []
         for x, kind in zip(schedule.outputs, kinds, strict=True):
             current = here.get(x, x)
@@ -85,7 +85,8 @@ def _twin(x: Variable) -> Variable:
     return Variable(x.aval, name=x.name)
 
 
-def _op(step: Step) -> CompiledOp | None:
+def op_of(step: Step) -> CompiledOp | None:
+    """What a step is called; None where nothing runs."""
     head = step.head
     if step.kind == "elementwise":
         return nodes.GpuElemwise(" ".join(dict.fromkeys(n.op.name for n in step.nodes)))

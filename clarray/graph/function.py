@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from clarray.array.gpuarray import GpuArray
+from clarray.config import config
 from clarray.device.context import Context
 from clarray.device.current import context_for
 
@@ -67,12 +68,19 @@ def function(
     replaced = replacements(givens, [s.variable for s in specs])
     changes = changes_of(named, outs, replaced, no_default_updates)
     changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}
-    return Function(
+    return class_for(profile)(
         specs, keys, outs, converted(changes), replaced | {s.variable: v for s, v in states.items()},
         name or _default_name(), fuses(mode), on_unused_input or "raise",
         single=outputs is not None and not isinstance(outputs, list | tuple | dict),
-        nothing=outputs is None, profile=profile,
+        nothing=outputs is None, **({} if profile is None else {"profile": profile}),
     )  # fmt: skip
+
+
+def class_for(profile: Any) -> type[Function]:
+    """The class of functions that keep a profile, if one is wanted; by the flag of that name where nothing is said."""
+    from .profiled import ProfiledFunction
+
+    return ProfiledFunction if (config.profile if profile is None else profile) else Function
 
 
 class Function:
@@ -114,7 +122,8 @@ class Function:
         found = leaves(results, arguments)
         shared = [x for x in found if isinstance(x, SharedVariable)]
         self._check_inputs(found, [*wanted, *updates.values(), *replaced.values()], on_unused)
-        self._stages = staged([*arguments, *shared], results, fuse)
+        stored = [*[None] * len(wanted), *(t.container.context for t in targets)]
+        self._stages = staged([*arguments, *shared], results, fuse, stored)
         self._last_stage = self._stages[-1]
         self._schedule = schedule = self._last_stage.schedule
         self._containers = [x.container for x in shared]
@@ -303,7 +312,7 @@ class Function:
         recipe["replaced"] = replaced | {old: new for old, new in swapped.items() if old not in replaced}
         values = rebuilt(list(recipe["replaced"].values()), dict(swapped), phases=())
         recipe["replaced"] = dict(zip(recipe["replaced"], values, strict=True))
-        return Function(**recipe, name=name or self.name)
+        return class_for(profile)(**recipe, name=name or self.name, **({} if profile is None else {"profile": profile}))
 
     __copy__ = copy
 

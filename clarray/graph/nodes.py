@@ -113,13 +113,16 @@ VIEWS = {
 class CompiledNode:
     """A step of a compiled function, with `op`, `inputs` and `outputs` as an Apply has them."""
 
-    __slots__ = ("inputs", "line", "op", "outputs")
+    __slots__ = ("inputs", "line", "op", "outputs", "step")
 
-    def __init__(self, op: CompiledOp, inputs: list[Variable], outputs: list[Variable], line: str = "") -> None:
+    def __init__(
+        self, op: CompiledOp, inputs: list[Variable], outputs: list[Variable], line: str = "", step: Any = None
+    ) -> None:
         self.op = op
         self.inputs = inputs
         self.outputs = outputs
         self.line = line
+        self.step = step
 
     def __repr__(self) -> str:
         return f"{self.op}({', '.join(map(str, self.inputs))})"

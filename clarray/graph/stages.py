@@ -24,7 +24,7 @@ from clarray.device.fallback import host_work
 
 from . import known
 from .binder import Binder
-from .places import find_places
+from .crossings import with_transfers
 from .schedule import Schedule
 from .shared import uploaded
 from .step import is_cheap, is_stored
@@ -45,6 +45,7 @@ class Stage:
         self.asked = set(asked)
         self.fresh: Sequence[bool | None] = [None] * len(schedule.outputs)  # see Binder.bind
         self.tapes: OrderedDict[Any, Tape] = OrderedDict()
+        self.watch: Callable[[Tape], Tape] | None = None  # makes of a tape one that somebody looks at
 
     def prepared(
         self, values: Values, home: Context, arity: int, where: Callable[[int], str]
@@ -89,6 +90,7 @@ class Stage:
         tape = self.tapes.get(found)
         if tape is None:
             tape = Binder(schedule, home, layouts, offsets, host_values).bind(self.fresh)
+            tape = self.watch(tape) if self.watch is not None else tape
             self.tapes[found] = tape
             if len(self.tapes) > TAPES:
                 self.tapes.popitem(last=False)
@@ -120,15 +122,16 @@ def downloaded(block: Any, layout: Layout, offset: int) -> np.ndarray[Any, Any]:
     return result
 
 
-def staged(leaves: Sequence[Variable], outputs: Sequence[Variable], fuse: bool) -> list[Stage]:
-    """The stages that make `outputs` from leaves; the last one makes them all."""
+def staged(
+    leaves: Sequence[Variable], outputs: Sequence[Variable], fuse: bool, wanted: Sequence[Context | None] = ()
+) -> list[Stage]:
+    """The stages that make `outputs` from leaves, those that are `wanted` on a device there; the last one makes all."""
     outputs = _gathered(leaves, list(outputs))
+    outputs, where = with_transfers(leaves, outputs, wanted or [None] * len(outputs))
     nodes = toposort(outputs, set(leaves))
     asked = known.Knowledge(nodes, leaves).asked
     if not asked:
-        return [Stage(Schedule(leaves, outputs, fuse))]
-    constants = {x for node in nodes for x in node.inputs if isinstance(x, Constant)} - set(leaves)
-    where = find_places(nodes, [*leaves, *constants, *(x for x in outputs if isinstance(x, Constant))])
+        return [Stage(Schedule(leaves, outputs, fuse, where=where))]
     levels = _levels(nodes, asked)
     goals: list[list[Variable]] = [[] for _ in range(1 + max(levels[x] for x in asked))]
     for x in asked:

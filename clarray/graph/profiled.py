@@ -1,0 +1,152 @@
+"""ProfiledFunction: a Function whose calls are timed, step by step."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Any
+
+from clarray.array.gpuarray import GpuArray
+from clarray.config import config
+from clarray.device.context import Context
+from clarray.device.current import context_for
+from clarray.device.recorder import Recorder
+from clarray.device.stats import stats
+
+from .compiled import op_of
+from .function import Function
+from .profile import ProfileStats, Work
+from .step import Step
+from .tape import Record, Slots, Tape
+
+
+def stats_for(profile: Any, name: str) -> ProfileStats:
+    """What `profile=` stands for: the object itself, a message, or True for a new one."""
+    if isinstance(profile, ProfileStats):
+        return profile
+    if not isinstance(profile, bool | str):
+        raise TypeError(f"function(): profile is True, False, a message or a ProfileStats, {profile!r} came")
+    return ProfileStats(profile if isinstance(profile, str) else f"function {name}")
+
+
+class ProfiledFunction(Function):
+    """A function that keeps in `profile` where the time of its calls goes; results are the same.
+
+    A call waits for its kernels.
+    """
+
+    def __init__(self, *args: Any, profile: Any = True, **named: Any) -> None:
+        began = perf_counter()
+        super().__init__(*args, **named)
+        self.profile: ProfileStats = stats_for(profile, self.name)  # type: ignore[assignment]
+        self.profile.compile_time += perf_counter() - began
+        self.profile.profile_memory = bool(config.profile_memory)
+        self._recorders: dict[Context, Recorder] = {}
+        self._in_tapes = 0.0
+        self._bound = 0
+        for stage in self._stages:
+            stage.watch = self._watched
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """Run and take the times; see `Function.__call__`."""
+        profile, before, began = self.profile, stats(), perf_counter()
+        contexts = {c for stage in self._stages for c in stage.schedule.fixed}
+        arrays = [x for x in (*args, *named.values()) if isinstance(x, GpuArray)]
+        contexts |= {x.context for x in arrays} or {self._home or context_for()}
+        with ExitStack() as stack:
+            recorders = [stack.enter_context(self._recorder(c)) for c in contexts]
+            used = {c: c.memory.in_use for c in contexts}
+            self._used = used
+            result = super().__call__(*args, **named)
+        profile.fct_call_time += perf_counter() - began
+        profile.fct_callcount += 1
+        now = stats() - before
+        profile.builds += now.builds
+        profile.launches += now.launches
+        for recorder in recorders:
+            self._gather(recorder)
+        return result
+
+    def _recorder(self, context: Context) -> Recorder:
+        return self._recorders.setdefault(context, Recorder(context))
+
+    def _gather(self, recorder: Recorder) -> None:
+        """Take over what a recorder has found in a call."""
+        profile = self.profile
+        for (key, kernel), spent in recorder.kernels.items():
+            work = profile.nodes.get(key) or self._work(None)
+            work.device += spent.seconds
+            work.launches += spent.count
+            profile.kernels[kernel].add(spent.seconds, count=spent.count)
+        for way, moved in recorder.transfers.items():
+            profile.transfers[way].add(moved.seconds, moved.nbytes, moved.count)
+        self._recorders.pop(recorder.context, None)
+
+    def _prepared(self, args: Any) -> Any:
+        began, bound, inside = perf_counter(), self._bound, self._in_tapes
+        moved = sum(r.transfers["to device"].seconds for r in self._recorders.values())
+        result = super()._prepared(args)
+        if self._bound > bound:
+            moved = sum(r.transfers["to device"].seconds for r in self._recorders.values()) - moved
+            self.profile.bind_time += perf_counter() - began - (self._in_tapes - inside) - moved
+            self.profile.bind_count += self._bound - bound
+        return result
+
+    def _watched(self, tape: Tape) -> Tape:
+        self._bound += 1
+        return WatchedTape(tape, self)
+
+    def _work(self, step: Step | None) -> Work:
+        """The row of a step; None is copies into C order."""
+        found = self.profile.nodes.get(step)
+        if found is None:
+            op = op_of(step) if step is not None else None
+            kind = type(op).__name__ if op is not None else "GpuContiguous" if step is None else "transfer"
+            found = self.profile.nodes[step] = Work(str(op or kind), kind, step.head.line if step is not None else "")
+        return found
+
+    def _run(self, tape: Tape, slots: Slots) -> Slots:
+        """Run a tape; each step is billed for what it enqueues."""
+        began = perf_counter()
+        clock = began
+
+        def before(record: Record, slots: Slots) -> None:
+            nonlocal clock
+            for recorder in self._recorders.values():
+                recorder.key = record.step
+            clock = perf_counter()
+
+        def after(record: Record, slots: Slots) -> None:
+            work = self._work(record.step)
+            work.host += perf_counter() - clock
+            work.calls += 1
+            work.nbytes = sum(p.layout.nbytes for p in record.made)
+            for context, used in self._used.items():
+                peak = context.memory.in_use
+                work.peak = max(work.peak, peak)
+                self.profile.memory_peak = max(self.profile.memory_peak, peak)
+                self.profile.memory_own = max(self.profile.memory_own, peak - used)
+
+        slots = tape.run_watched(slots, before, after)
+        for recorder in self._recorders.values():
+            recorder.key = None
+        taken = perf_counter() - began
+        self._in_tapes += taken
+        self.profile.enqueue_time += taken
+        return slots
+
+
+class WatchedTape(Tape):
+    """A tape that a profiled function runs its own way."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, tape: Tape, function: ProfiledFunction) -> None:
+        super().__init__(tape.width)
+        for name in Tape.__slots__:
+            setattr(self, name, getattr(tape, name))
+        self._function = function
+
+    def run(self, slots: Slots) -> Slots:
+        """`Tape.run`, timed."""
+        return self._function._run(self, slots)
