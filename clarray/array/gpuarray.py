@@ -17,6 +17,7 @@ from clarray.device.fallback import host_work
 from clarray.device.memory import Block
 
 from . import transfer
+from .parcels import Parcel
 
 if TYPE_CHECKING:
     from clarray.device.select import Device
@@ -372,12 +373,14 @@ class GpuArray(ArrayOperators):
     # to other devices and other processes
 
     def transfer(self, device: Any) -> GpuArray:
-        """The array on another device: itself if it is there, else a copy; waits."""
+        """The array on another device: itself if it is there, else a copy. Does not wait."""
         target = current.context_for(device)
         if target is self.context:
             return self
-        layout, offset, block = transfer.upload(target, self.numpy(), borrow=True)
-        return GpuArray(layout, offset, block)
+        transfer.check_dtype(target, self.dtype)
+        source = self if self.layout.c_contiguous else movement.astype(self, dtype=self.dtype, order="C")
+        block = Parcel(source.layout, source.offset, source.block).unpacked(target)
+        return GpuArray(source.layout, 0, block)
 
     def to_device(self, device: Any, /, *, stream: Any = None) -> GpuArray:
         """The Array API's name of `transfer`; there are no streams to choose from."""

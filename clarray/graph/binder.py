@@ -11,11 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from clarray.array import transfer as bytes_between
 from clarray.array.gpuarray import GpuArray
+from clarray.array.parcels import Parcel
 from clarray.codegen import elementwise, reduction
 from clarray.codegen.lowering import lower
 from clarray.codegen.plan import Plan, Scalar, Value
-from clarray.core.aval import Aval, normalize_axes, size_of
+from clarray.core.aval import Aval, broadcast_shapes, normalize_axes, size_of
+from clarray.core.custom import ElementwiseCode, ReductionCode
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout
 from clarray.core.movement import View, astype
@@ -25,6 +28,7 @@ from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
 
 from . import failures, known
+from .crossings import side_by_side
 from .liveness import last_reads, ordered
 from .places import transfer_op
 from .schedule import Schedule
@@ -65,6 +69,7 @@ class Binder:
                 self.shapes[x] = np.shape(self.values[x])
         self.caller_slots = set(range(len(layouts)))
         self._uploads: dict[tuple[Variable, Context], Place] = {}
+        self.on_the_way: dict[Variable, tuple[Place, Context, Step | None]] = {}  # sent to a device
 
     def bind(self, fresh: Sequence[bool | None]) -> Tape:
         """The tape. A result that is `fresh` has a block of its own, which nobody else knows; others lie in C order,
@@ -76,7 +81,7 @@ class Binder:
         for node in self.schedule.nodes:
             self._infer(node)
         sizes = {x: size_of(self.shapes[x]) * x.aval.dtype.itemsize for s in self.schedule.steps for x in s.outputs}
-        steps = ordered(self.schedule.steps, self.schedule.outputs, sizes)
+        steps = side_by_side(ordered(self.schedule.steps, self.schedule.outputs, sizes))
         self.until = last_reads(steps, self.schedule.outputs)
         for self.number, step in enumerate(steps):
             self.current = step
@@ -106,7 +111,7 @@ class Binder:
             for x, aval in zip(node.outputs, found, strict=True):
                 size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
                 self.shapes[x] = aval.shape  # type: ignore[assignment]
-            if isinstance(op, Ufunc):
+            if isinstance(op, Ufunc | ElementwiseCode | ReductionCode):
                 self._check_broadcast(node)
         except (ValueError, TypeError) as error:
             failures.in_node(error, node, self.shapes)
@@ -117,7 +122,9 @@ class Binder:
 
     def _check_broadcast(self, node: Apply) -> None:
         """An axis that was not declared broadcastable does not stretch: gradients count on it."""
-        shape = self.shapes[node.out]
+        shape: Any = self.shapes[node.out]
+        if isinstance(node.op, ReductionCode):
+            shape = broadcast_shapes([self.shapes[x] for x in node.operands], node.op.name)
         for x in node.operands:
             own = self.shapes[x]
             if own == shape:
@@ -140,8 +147,10 @@ class Binder:
 
     def array(self, x: Variable, context: Context) -> Place:
         """Where a variable lies in a context; constants and known values are uploaded now, once."""
+        if x in self.on_the_way:
+            self._receive(x)
         place = self.places.get(x)
-        if place is not None:
+        if place is not None and (x not in self.values or self.context(x) is context):
             return place
         if (x, context) not in self._uploads:
             if isinstance(x, Constant):
@@ -175,14 +184,29 @@ class Binder:
         if not isinstance(target, Context) or target is source:
             self.places[node.out] = place
             return
+        bytes_between.check_dtype(target, x.aval.dtype)
+        if not place.layout.c_contiguous:
+            place = self._copied(place, node.out, source)
         layout, offset = place.layout, place.offset
-        new = Place(self.tape.slot(), Layout.of(layout.dtype, layout.shape), 0, node.out)
+        new = Place(self.tape.slot(), layout, 0, node.out)
 
-        def move(slots: Slots) -> None:
-            slots[new.slot] = GpuArray(layout, offset, slots[place.slot]).transfer(target).block
+        def send(slots: Slots) -> None:
+            slots[new.slot] = Parcel(layout, offset, slots[place.slot])
 
-        self._add(move, [new], [place])
-        self.places[node.out] = new
+        self._add(send, [], [place])
+        self.on_the_way[node.out] = new, target, self.current
+
+    def _receive(self, x: Variable) -> None:
+        """Let the device for which something is on its way wait for it, now that it is needed there."""
+        new, target, step = self.on_the_way.pop(x)
+
+        def receive(slots: Slots) -> None:
+            slots[new.slot] = slots[new.slot].unpacked(target)
+
+        self.current, current = step, self.current
+        self._add(receive, [new], [])
+        self.current = current
+        self.places[x] = new
 
     def _view(self, node: Apply, context: Context) -> None:
         source = self.array(node.operands[0], context)
@@ -256,7 +280,7 @@ class Binder:
         else:
             shape = self.shapes[step.outputs[0]]
             outputs = elementwise.result_layouts(body, shape, layouts)
-            over = self._dying(inputs, outputs)
+            over = self._dying(inputs, outputs) if self.schedule.in_place else [-1] * len(outputs)
             in_place = any(k >= 0 for k in over)
             key = (body, shape, (in_place, *_bits(scalars)), *layouts)
         bound = context.plans.get(key)

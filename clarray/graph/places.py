@@ -1,8 +1,14 @@
-"""Where values are: `transfer` moves one, and an operation runs where its operands are."""
+"""Where values are: `transfer` moves one, and an operation runs where its operands are.
+
+Where they are on several devices it runs where the operand with the most axes is (axes of one element do not count),
+of equals the first, and the others are transferred. Leaves without a place of their own (inputs, values kept on
+the host) are where they are used, and what hangs together with no place at all runs at home, which a call chooses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from clarray.core.aval import Aval
@@ -14,6 +20,7 @@ from .shared import SharedVariable
 from .variable import Apply, Constant, Variable
 
 HOST = "cpu"  # a target: the host's memory
+Places = dict[Variable, Context | None]
 
 
 class Transfer(Op):
@@ -44,49 +51,76 @@ def is_transfer(x: Variable) -> bool:
 
 
 def moves(node: Apply) -> bool:
-    """Whether a transfer goes to a device that it names."""
-    return isinstance(node.params["target"], Context)
+    """Whether a node is a transfer to a device that it names."""
+    return node.op is transfer_op and isinstance(node.params["target"], Context)
 
 
-def find_places(nodes: Sequence[Apply], leaves: Iterable[Variable]) -> dict[Variable, Context | None]:
-    """The context of each variable; None where it may be any, that is, where the function runs.
+def find_places(
+    nodes: Sequence[Apply],
+    leaves: Iterable[Variable],
+    known: Collection[Variable] = (),
+    wanted: Mapping[Variable, Context] | None = None,
+) -> Places:
+    """The context of each variable; None where it may be any, that is, at home.
 
-    An operation is where its operands are; what has no place of its own is where it is used.
+    What is `known` to the host is everywhere. What is `wanted` somewhere is put there if nothing else says where.
     """
-    where: dict[Variable, Context | None] = {}
+    where: Places = {}
     for x in leaves:
         where[x] = x.container.context if isinstance(x, SharedVariable) else context_of(x)
+    spread = _Spread(nodes, where, known)
     for node in nodes:
-        place = next((where[x] for x in _moved_operands(node) if where.get(x) is not None), None)
-        if node.op is transfer_op and moves(node):
-            place = node.params["target"]
+        place = node.params["target"] if moves(node) else _chosen(spread.tied[node], where)
         where.update(dict.fromkeys(node.outputs, place))
-    for node in reversed(nodes):
-        if node.op is not transfer_op:
-            for x in _moved_operands(node):
-                if where.get(x) is None:
-                    where[x] = where[node.out]
-    for node in nodes:
-        if node.op is not transfer_op:
-            _check_together(node, where)
+    spread.run([x for x in where if where[x] is not None])
+    for x, context in (wanted or {}).items():
+        if where.get(x) is None:
+            where[x] = context
+            spread.run([x])
     return where
 
 
-def _moved_operands(node: Apply) -> list[Variable]:
-    """The operands that have to be where the operation is: constants are everywhere."""
-    return [x for x in node.read if not isinstance(x, Constant) or context_of(x)]
+def is_everywhere(x: Variable, known: Collection[Variable]) -> bool:
+    """Whether a variable needs no transfer: a constant, or what the host knows and hands to every kernel."""
+    if isinstance(x, Constant):
+        return context_of(x) is None
+    return x in known and (x.owner is not None or not x.ndim)
 
 
-def _check_together(node: Apply, where: Mapping[Variable, Context | None]) -> None:
-    placed = [x for x in (*_moved_operands(node), node.out) if where.get(x) is not None]
-    for x in placed:
-        a, b = where[placed[0]], where[x]
-        if a is not b:
-            line = f" ({node.line})" if node.line else ""
-            raise ValueError(
-                f"{node.op.name}(): {placed[0]} is on {a.name!r} and {x} on {b.name!r}; "  # type: ignore[union-attr]
-                f"move one with transfer(){line}"
-            )
+def _chosen(operands: Sequence[Variable], where: Places) -> Context | None:
+    """Where an operation runs: where the first of its largest operands is."""
+    placed = [x for x in operands if where.get(x) is not None]
+    if not placed:
+        return None
+    return where[max(placed, key=lambda x: x.broadcastable.count(False))]
+
+
+class _Spread:
+    """Gives a place to what has none from what it is tied to: operands and results of one operation."""
+
+    def __init__(self, nodes: Sequence[Apply], where: Places, known: Collection[Variable]) -> None:
+        self.where = where
+        self.tied = {node: [x for x in node.read if not is_everywhere(x, known)] for node in nodes}
+        self.readers: dict[Variable, list[Apply]] = {}
+        self.makers: dict[Variable, Apply] = {}
+        for node in nodes:
+            if moves(node):
+                continue
+            self.makers.update((x, node) for x in node.outputs if not is_everywhere(x, known))
+            for x in self.tied[node]:
+                self.readers.setdefault(x, []).append(node)
+
+    def run(self, begin: Sequence[Variable]) -> None:
+        """Spread the places of some variables over what has none."""
+        where, queue = self.where, deque(begin)
+        while queue:
+            x = queue.popleft()
+            maker = self.makers.get(x)
+            near = [] if maker is None else [*self.tied[maker], *maker.outputs]
+            for y in [*near, *(y for node in self.readers.get(x, ()) for y in node.outputs)]:
+                if where.get(y) is None:
+                    where[y] = where[x]
+                    queue.append(y)
 
 
 def context_of(x: Variable) -> Context | None:

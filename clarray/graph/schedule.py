@@ -43,6 +43,7 @@ class Schedule:
         self.needed = set(self.valued)  # leaves whose values a call needs
         self.fusion = Fusion(self.nodes, self.outputs, self.known, self.where, fuse)
         self.steps = self.fusion.steps
+        self.in_place = True  # whether results may lie in operands that are read for the last time
         read = {x for s in self.steps for x in s.inputs} | set(self.outputs)
         asked = {x for node in self.nodes for x in node.operands} - self.needed
         self.wanted = [x in read or x in asked for x in self.leaves]  # whose arrays a call needs
@@ -56,8 +57,12 @@ class Schedule:
 
     def constant(self, x: Constant, context: Context) -> GpuArray:
         """A constant on a device, uploaded once."""
-        if isinstance(x.value, GpuArray):
-            return x.value
+        value = x.value
+        if isinstance(value, GpuArray) and value.context is context:
+            return value
         if (x, context) not in self._uploads:
-            self._uploads[x, context] = uploaded(np.array(x.value, x.aval.dtype), context)
+            on_device = isinstance(value, GpuArray)
+            self._uploads[x, context] = (
+                value.transfer(context) if on_device else uploaded(np.array(value, x.aval.dtype), context)
+            )
         return self._uploads[x, context]

@@ -1,0 +1,76 @@
+"""Parcels: arrays on their way from one device to another, for which the host does not wait.
+
+Events do not cross contexts, so the bytes pass through the host's memory. The one device is asked to read into it at
+once; the other gets a gate in its queue, a user event that is set when they have arrived. What was enqueued there
+before the gate runs meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyopencl as cl
+
+from clarray.core.layout import Layout
+from clarray.device.context import Context
+from clarray.device.memory import Block
+from clarray.device.stats import counters
+
+from . import transfer
+
+COMPLETE = cl.command_execution_status.COMPLETE
+
+
+class Parcel:
+    """The bytes of an array in C order, which are read into the host's memory while this is held."""
+
+    __slots__ = ("event", "host", "layout")
+
+    def __init__(self, layout: Layout, offset: int, block: Block) -> None:
+        self.layout = layout
+        self.host = np.empty(layout.nbytes, np.uint8)
+        self.event: Any = None  # None: they are there
+        context = block.context
+        if not layout.nbytes:
+            return
+        if context.recorder is not None or _is_done(context.last_event):  # nothing to wait for, or somebody takes times
+            transfer.read(block, offset, self.host)
+            return
+        with context.lock:
+            if context.maps and block.shared:
+                block.release()
+            self.event = cl.enqueue_copy(context.queue, self.host, block.buffer, src_offset=offset, is_blocking=False)
+            context.queue.flush()  # another queue is going to wait for it
+            context.pending.append((self.event, self.host))
+            context.last_event = self.event
+        counters.bytes_to_host += layout.nbytes
+
+    def unpacked(self, target: Context) -> Block:
+        """A block of another context, which is written before anything that is enqueued there from now on runs."""
+        transfer.check_dtype(target, self.layout.dtype)
+        host, event = self.host, self.event
+        if event is None or _is_done(event):
+            return transfer.upload(target, host, borrow=True)[2]
+        in_place = target.traits.unified and not target.maps
+        block = target.memory.adopt(host) if in_place else target.memory.allocate(host.nbytes)
+        with target.lock:
+            gate = cl.UserEvent(target.cl)
+            if in_place:
+                written = cl.enqueue_barrier(target.queue, wait_for=[gate])
+            else:
+                written = cl.enqueue_copy(target.queue, block.buffer, host, is_blocking=False, wait_for=[gate])
+            event.set_callback(COMPLETE, _opener(gate))
+            target.pending.append((written, host))
+            block.event = target.last_event = written
+        counters.bytes_to_device += host.nbytes
+        return block
+
+
+def _is_done(event: Any) -> bool:
+    return event is None or event.command_execution_status <= COMPLETE
+
+
+def _opener(gate: Any) -> Any:
+    """What opens a gate, or passes on that the bytes will never come."""
+    return lambda status: gate.set_status(min(status, COMPLETE))
