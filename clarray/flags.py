@@ -172,6 +172,8 @@ ROWS = (
         "fast_run",
         "Which rewrites a function goes through.",
     ),
+    Flag("optimizer_including", TEXT, "", "Further rewrites or phases of them, names separated by ':'."),
+    Flag("optimizer_excluding", TEXT, "", "Rewrites or phases that are left out, names separated by ':'."),
     Flag("exception_verbosity", one_of("low", "high"), "low", "How much a node's error tells."),
     Flag(
         "compute_test_value",

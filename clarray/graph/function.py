@@ -16,11 +16,11 @@ from clarray.device.current import context_for
 from .arguments import In, Out, filtered
 from .building import as_variable
 from .compiled import Maker, outline
-from .modes import fuses
+from .modes import Mode, get_mode
 from .origin import user_line
 from .places import HOST, is_transfer, moves
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
-from .rewrites import COMPILED, UNCHANGED, rebuilt
+from .rewriting import rebuilt
 from .shared import Container, SharedVariable
 from .stages import downloaded, staged
 from .tape import Tape
@@ -70,7 +70,7 @@ def function(
     changes |= {shared: as_variable(spec.update) for spec, shared in states.items() if spec.update is not None}
     return class_for(profile)(
         specs, keys, outs, converted(changes), replaced | {s.variable: v for s, v in states.items()},
-        name or _default_name(), fuses(mode), on_unused_input or "raise",
+        name or _default_name(), get_mode(mode), on_unused_input or "raise",
         single=outputs is not None and not isinstance(outputs, list | tuple | dict),
         nothing=outputs is None, **({} if profile is None else {"profile": profile}),
     )  # fmt: skip
@@ -94,7 +94,7 @@ class Function:
         updates: Mapping[SharedVariable, Variable],
         replaced: Mapping[Variable, Variable],
         name: str,
-        fuse: bool,
+        mode: Mode,
         on_unused: str,
         single: bool,
         nothing: bool,
@@ -104,7 +104,7 @@ class Function:
         self.trust_input = False
         self.profile = None
         self._recipe: dict[str, Any] = {
-            "specs": specs, "keys": keys, "outs": outs, "updates": updates, "replaced": replaced, "fuse": fuse,
+            "specs": specs, "keys": keys, "outs": outs, "updates": updates, "replaced": replaced, "mode": mode,
             "on_unused": on_unused, "single": single, "nothing": nothing,
         }  # fmt: skip
         self._states: dict[In, SharedVariable] = {
@@ -115,15 +115,16 @@ class Function:
         wanted = [_stripped(out.variable) for out in outs]
         self._kinds = [_kind(out.variable) for out in outs]
         targets = list(updates)
-        phases = COMPILED if fuse else UNCHANGED
-        results = rebuilt([*wanted, *updates.values()], replaced, [s.variable for s in self._specs], phases)
+        applied = mode.log
+        given = [s.variable for s in self._specs]
+        results = rebuilt([*wanted, *updates.values()], replaced, given, mode.query, applied)
         self._targets = [t.container for t in targets]
         arguments = [s.variable for s in self._specs]
         found = leaves(results, arguments)
         shared = [x for x in found if isinstance(x, SharedVariable)]
         self._check_inputs(found, [*wanted, *updates.values(), *replaced.values()], on_unused)
         stored = [*[None] * len(wanted), *(t.container.context for t in targets)]
-        self._stages = staged([*arguments, *shared], results, fuse, stored)
+        self._stages = staged([*arguments, *shared], results, mode.fuses, stored)
         self._last_stage = self._stages[-1]
         self._schedule = schedule = self._last_stage.schedule
         self._containers = [x.container for x in shared]
@@ -138,6 +139,9 @@ class Function:
             if out.borrow and fresh[k] and _root(results[k]) in borrowed:
                 fresh[k] = False
         self._last_stage.fresh = fresh
+        for stage in self._stages:
+            stage.schedule.in_place = mode.in_place
+            stage.watcher = mode.watcher(self, applied)
         on_devices = all(c.context is not None for c in self._containers)
         self._plain = len(self._stages) == 1 and all(schedule.wanted) and not schedule.needed and on_devices
         self._free = [k for k in range(self._arity) if schedule.where.get(schedule.leaves[k]) is None]

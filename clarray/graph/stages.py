@@ -29,7 +29,7 @@ from .schedule import Schedule
 from .shared import uploaded
 from .step import is_cheap, is_stored
 from .tape import Tape
-from .variable import Apply, Constant, Hole, Variable
+from .variable import Apply, Hole, Variable
 from .walk import toposort
 
 TAPES = 256  # bound signatures that a stage keeps
@@ -45,6 +45,7 @@ class Stage:
         self.asked = set(asked)
         self.fresh: Sequence[bool | None] = [None] * len(schedule.outputs)  # see Binder.bind
         self.tapes: OrderedDict[Any, Tape] = OrderedDict()
+        self.watcher: Callable[[Tape, Binder], Tape] | None = None  # a mode's, that checks what a tape does
         self.watch: Callable[[Tape], Tape] | None = None  # makes of a tape one that somebody looks at
 
     def prepared(
@@ -89,7 +90,10 @@ class Stage:
         found = tuple(key)
         tape = self.tapes.get(found)
         if tape is None:
-            tape = Binder(schedule, home, layouts, offsets, host_values).bind(self.fresh)
+            binder = Binder(schedule, home, layouts, offsets, host_values)
+            tape = binder.bind(self.fresh)
+            if self.watcher is not None:
+                tape = self.watcher(tape, binder)
             tape = self.watch(tape) if self.watch is not None else tape
             self.tapes[found] = tape
             if len(self.tapes) > TAPES:

@@ -12,7 +12,7 @@ import clarray as ca
 import clarray.tensor as T
 from clarray.core import movement, ops
 from clarray.graph.printing import pp
-from clarray.graph.rewrites import COMPILED, DIFFERENTIATED, rebuilt
+from clarray.graph.rewriting import COMPILED, DIFFERENTIATED, rebuilt
 from clarray.graph.variable import Constant
 from clarray.graph.walk import toposort
 
@@ -63,13 +63,13 @@ def test_fires(written, expected):
 
 DECLINED = [
     x * 2,
-    T.ivector("i") ** 2,
+    T.ivector("i") ** 5,
     T.ivector("i") / 1,
     x + 0,  # -0.0 + 0 is 0.0
     T.row() * T.constant(np.ones((1, 1, 1), "float32")),
     T.switch(x > 0, x, y),
     x.astype("float64"),
-    T.exp(x) - 1,
+    T.exp(x) - 2,
 ]
 
 
