@@ -65,10 +65,11 @@ from . import blas
 from . import printing, tensor
 from .graph.arguments import In, Out
 from .graph.function import Function, function
-from .graph.gradient import grad
+from .graph.jit import jit
 from .graph.modes import Mode
 from .graph.printing import debugprint, pp
 from .graph.shared import shared
+from .graph.transforms import grad, value_and_grad
 
 # protocols
 from .interop import numpy as _numpy
@@ -84,7 +85,8 @@ __all__ = [
     "uint16", "uint32", "uint64", "uint8",
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
-    "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "pp", "printing", "shared", "tensor",
+    "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "jit", "pp", "printing", "shared", "tensor",
+    "value_and_grad",
     "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot",
     "vdot", "vecdot",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -35,13 +35,21 @@ class ElementwiseKernel:
     Results may also be given, where they are declared or as `out=`, and are then written in place: a result's
     name holds its old value at first, that of a new one 0.
 
+    Applied to variables of a graph it is one of its operations, which shares a kernel with what is around it;
+    results are then always new. `grad` is a function (g, out, *operands) that gives, for the gradient g of the result
+    `out`, that of each operand (None where there is none); of several results g and out are tuples, with None in g
+    for results that do not matter.
+
         >>> norm = ElementwiseKernel("T x, T y, T *r", "r = sqrt(x*x + y*y)")
         >>> both = ElementwiseKernel("float32 x, float32 y, float32 *s, float32 *d", "s = x + y; d = x - y")
     """
 
-    def __init__(self, arguments: str, operation: str, name: str = "elementwise_kernel", preamble: str = "") -> None:
+    def __init__(
+        self, arguments: str, operation: str, name: str = "elementwise_kernel", preamble: str = "",
+        grad: Callable[..., Any] | None = None,
+    ) -> None:  # fmt: skip
         self.parameters = parse(arguments, name)
-        self.op = ElementwiseCode(self.parameters, operation, name, preamble)
+        self.op = ElementwiseCode(self.parameters, operation, name, preamble, grad)
         if not self.op.outputs:
             raise ValueError(f"{name}: {arguments!r} declares no result; mark one with a star: 'float32 *out'")
         self.name = name
@@ -76,6 +84,10 @@ class ElementwiseKernel:
     def _into(self, inputs: list[Any], outs: list[Any]) -> Any:
         """Write into the results given."""
         op = self.op
+        if any(getattr(x, "_bind_rank", 0) > 1 for x in (*inputs, *outs)):
+            raise TypeError(
+                f"{self.name}(): out= and results given have no meaning for variables; call it with the operands alone"
+            )
         for p, x in zip(op.outputs, outs, strict=True):
             if not isinstance(x, GpuArray):
                 raise TypeError(f"{self.name}(): the result {p.name!r} has to be a GpuArray, {type(x).__name__} came")
@@ -137,12 +149,15 @@ class ReductionKernel:
     `neutral` is the value of no elements. Values are of `dtype`, as is the result; a half is a float in
     the code. `axis` is the default of the call's: one axis, several, or all.
 
+    Applied to variables it is an operation of their graph, and takes elementwise ones before it into its kernel; `grad`
+    is a function (g, out, *operands) that gives the gradient of each operand, where g and out keep the reduced axes.
+
         >>> dot = ReductionKernel("float32", "0", "a + b", "x * y", "float32 x, float32 y")
     """
 
     def __init__(
         self, dtype: Any, neutral: Any, reduce_expr: str, map_expr: str | None = None, arguments: str = "T x",
-        axis: Any = None, name: str = "reduction_kernel", preamble: str = "",
+        axis: Any = None, name: str = "reduction_kernel", preamble: str = "", grad: Callable[..., Any] | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.axis = axis
@@ -157,7 +172,7 @@ class ReductionKernel:
                 raise ValueError(f"{name}: with several operands map_expr has to say what is reduced")
             map_expr = parameters[0].name
         row = dtypes.row(dtype)
-        self.op = ReductionCode(row.numpy, str(neutral), reduce_expr, map_expr, parameters, name, preamble)
+        self.op = ReductionCode(row.numpy, str(neutral), reduce_expr, map_expr, parameters, name, preamble, grad)
 
     def __call__(self, *args: Any, axis: Any = ..., keepdims: bool = False, out: Any = None) -> Any:
         """The reduction along `axis` (None: all axes)."""
@@ -226,6 +241,8 @@ class RawKernel:
                 raise DeviceError(
                     f"{self.name}{tuple(map(_kind, args))} on {context.device!r} failed: {error}"
                 ) from error
+            if context.recorder is not None:
+                context.recorder.note(self.name, event)
             context.last_event = event
             for x in arrays:
                 x.block.event = event

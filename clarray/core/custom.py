@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from . import dtypes
 from .aval import Aval, broadcast_shapes, normalize_axes
 from .dtypes import NumpyDType
 from .op import Op, Reduction
+
+Gradient = Callable[..., Any]  # (g, out, *operands) -> a gradient for each operand, None where there is none
 
 _DECLARATION = re.compile(r"\s*(?:const\s+)?(\w+)(?:\s+|\s*(\*)\s*)(?:const\s+)?([A-Za-z_]\w*)\s*")
 _WORDS = """
@@ -91,6 +93,17 @@ def resolve(who: str, parameters: Sequence[Parameter], avals: Sequence[Aval]) ->
     return found
 
 
+def user_gradient(who: str, gradient: Gradient | None, g: Any, out: Any, operands: Sequence[Any]) -> Sequence[Any]:
+    """What a user's gradient function gives, one value for each operand; one operand's may come by itself."""
+    if gradient is None:
+        raise TypeError(f"{who}() has no gradient; say one with grad=")
+    found = gradient(g, out, *operands)
+    parts = list(found) if isinstance(found, tuple | list) else [found]
+    if len(parts) != len(operands):
+        raise ValueError(f"the gradient of {who}() gives {len(parts)} values for {len(operands)} operands")
+    return parts
+
+
 @dataclass(frozen=True)
 class Code:
     """Statements over named variables: the payload of an Expr's `code` node, whose results are its `part` nodes."""
@@ -125,10 +138,13 @@ class ElementwiseCode(Op):
 
     takes_scalars = True
 
-    def __init__(self, parameters: Sequence[Parameter], text: str, name: str, preamble: str) -> None:
+    def __init__(
+        self, parameters: Sequence[Parameter], text: str, name: str, preamble: str, gradient: Gradient | None = None
+    ) -> None:
         self.name = name
         self.text = text
         self.preamble = preamble
+        self.gradient = gradient
         self.inputs = tuple(p for p in parameters if not p.out)
         self.outputs = tuple(p for p in parameters if p.out)
         self.nout = len(self.outputs)
@@ -152,6 +168,9 @@ class ElementwiseCode(Op):
         found = resolve(self.name, self.inputs, avals)
         shape = broadcast_shapes([a.shape for a in avals], self.name)
         return tuple(Aval(shape, self.dtype(p, found)) for p in self.outputs)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return user_gradient(self.name, self.gradient, g, out, operands)
 
     def dtype(self, p: Parameter, found: Mapping[str, NumpyDType]) -> NumpyDType:
         """The dtype of a fresh result."""
@@ -185,6 +204,7 @@ class ReductionCode(Reduction):
         parameters: Sequence[Parameter],
         name: str,
         preamble: str,
+        gradient: Gradient | None = None,
     ) -> None:
         letters = " ".join(p.name for p in parameters)
         joined = re.sub(r"\b([ab])\b", r"\g<1>0", combine)
@@ -192,6 +212,10 @@ class ReductionCode(Reduction):
         self.parameters = tuple(parameters)
         self.dtype = dtype
         self.preamble = preamble
+        self.gradient = gradient
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return user_gradient(self.name, self.gradient, g, out, operands)
 
     def resolve(
         self, operand: NumpyDType, dtype: NumpyDType | None = None, fp64: bool = True

@@ -12,6 +12,7 @@ from clarray.array import transfer
 from clarray.array.convert import to_array
 from clarray.core import dtypes
 from clarray.core.aval import normalize_axis
+from clarray.core.op import Op
 from clarray.device.context import Context
 from clarray.device.current import context_for
 
@@ -27,10 +28,12 @@ def is_symbolic(x: Any) -> bool:
 
 
 def shape_of(shape: Any) -> tuple[int, ...]:
-    """A shape given as an integer or a sequence of integers, or of variables."""
+    """A shape given as an integer or a sequence of integers, or of variables; also as a variable of known length."""
+    if is_symbolic(shape):
+        return tuple(shape) if shape.ndim else (shape,)
     if isinstance(shape, Iterable):
         return tuple(n if is_symbolic(n) else n.__index__() for n in shape)
-    return (shape if is_symbolic(shape) else shape.__index__(),)
+    return (shape.__index__(),)
 
 
 def extents(x: Any) -> tuple[Any, ...]:
@@ -38,6 +41,12 @@ def extents(x: Any) -> tuple[Any, ...]:
     if not is_symbolic(x):
         return tuple(x.shape)
     return tuple(x.shape[k] if n is None else n for k, n in enumerate(x.aval.shape))
+
+
+def shaped(op: Op, x: Any, shape: tuple[Any, ...]) -> Any:
+    """An Op that gives x a shape, some of whose extents may be variables although x is none."""
+    of_graph = next((n for n in (x, *shape) if is_symbolic(n)), None)
+    return op(x, shape=shape) if of_graph is None else of_graph._bind(op, (x,), {"shape": shape})
 
 
 def known_extents(x: Any, who: str) -> tuple[int, ...]:

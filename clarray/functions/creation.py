@@ -14,9 +14,11 @@ from clarray.array.gpuarray import GpuArray
 from clarray.core import movement, ops
 from clarray.core.expr import Builder
 from clarray.core.layout import Layout, memory_order, ordered_strides
+from clarray.core.op import Op
 from clarray.device.fallback import host_work
 
-from .arguments import as_operand, context_of, dtype_of, is_symbolic, known_extents, shape_of
+from .arguments import as_operand, context_of, dtype_of, is_symbolic, shape_of, shaped
+from .arguments import extents as extents_of
 
 __all__ = [
     "arange", "array", "asarray", "empty", "empty_like", "eye", "from_dlpack", "full", "full_like", "linspace",
@@ -29,11 +31,19 @@ def asarray(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None =
 
     Without `copy` an array of that device and dtype is returned as it is; `copy=False` raises ValueError
     where a copy is needed. With `borrow` a C-contiguous ndarray shares its memory on a unified device.
-    A variable of a graph comes back as it is, or cast.
+    A variable of a graph comes back as it is, or cast; a list or tuple of variables is stacked.
     """
+    if isinstance(obj, list | tuple) and _holds_variables(obj):
+        from .manipulation import stack
+
+        obj = stack([asarray(x, device=device) for x in obj])
     if is_symbolic(obj):
         return obj if dtype is None else movement.astype(obj, dtype=np.dtype(dtype))
     return to_array(obj, dtype, None if device is None else context_of(device), copy, borrow)
+
+
+def _holds_variables(obj: Any) -> bool:
+    return any(is_symbolic(x) or (isinstance(x, list | tuple) and _holds_variables(x)) for x in obj)
 
 
 def array(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None = True, borrow: bool = False) -> Any:
@@ -52,15 +62,25 @@ def from_dlpack(x: Any, /, device: Any = None, copy: bool | None = None) -> GpuA
     return asarray(x, device=device, copy=copy)
 
 
-def empty(shape: Any, dtype: Any = None, device: Any = None) -> GpuArray:
+def empty(shape: Any, dtype: Any = None, device: Any = None) -> Any:
     """An array whose elements are whatever lay in memory; float64 unless told otherwise."""
-    context = context_of(device)
-    layout = Layout.of(dtype_of(dtype, np.float64, context), shape_of(shape))
+    context, extents = context_of(device), shape_of(shape)
+    if any(map(is_symbolic, extents)):
+        return zeros(extents, dtype, device)
+    layout = Layout.of(dtype_of(dtype, np.float64, context), extents)
     return GpuArray(layout, 0, context.memory.allocate(layout.nbytes))
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> GpuArray:
-    """An array of one value, in the value's own dtype unless told otherwise."""
+def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> Any:
+    """An array of one value, in the value's own dtype unless told otherwise.
+
+    Where the value or an extent is a variable of a graph, a variable: a view of the value in that shape.
+    """
+    extents = shape_of(shape)
+    if is_symbolic(fill_value) or any(map(is_symbolic, extents)):
+        value = fill_value if hasattr(fill_value, "_bind_rank") else np.asarray(fill_value)
+        wanted = dtype_of(dtype, np.dtype(value.dtype), context_of(device))
+        return shaped(movement.broadcast_to, value.astype(wanted), extents)
     if isinstance(fill_value, GpuArray):
         context = context_of(device, fill_value)
         result = empty(shape, fill_value.dtype if dtype is None else dtype, context)
@@ -72,19 +92,25 @@ def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None) -> 
         result[...] = fill_value
         return result
     wanted = dtype_of(dtype, np.asarray(fill_value).dtype, context)
-    return eager.filled(context, shape_of(shape), np.full((), fill_value, wanted)[()], wanted)
+    return eager.filled(context, extents, np.full((), fill_value, wanted)[()], wanted)
 
 
-def zeros(shape: Any, dtype: Any = None, device: Any = None) -> GpuArray:
+def zeros(shape: Any, dtype: Any = None, device: Any = None) -> Any:
     """An array of zeros; float64 unless told otherwise."""
-    context = context_of(device)
-    return eager.filled(context, shape_of(shape), 0, dtype_of(dtype, np.float64, context))
+    return _filled(shape, 0, dtype, device)
 
 
-def ones(shape: Any, dtype: Any = None, device: Any = None) -> GpuArray:
+def ones(shape: Any, dtype: Any = None, device: Any = None) -> Any:
     """An array of ones; float64 unless told otherwise."""
-    context = context_of(device)
-    return eager.filled(context, shape_of(shape), 1, dtype_of(dtype, np.float64, context))
+    return _filled(shape, 1, dtype, device)
+
+
+def _filled(shape: Any, value: int, dtype: Any, device: Any) -> Any:
+    context, extents = context_of(device), shape_of(shape)
+    wanted = dtype_of(dtype, np.float64, context)
+    if any(map(is_symbolic, extents)):
+        return full(extents, value, wanted, device)
+    return eager.filled(context, extents, value, wanted)
 
 
 def empty_like(x: Any, /, dtype: Any = None, device: Any = None) -> Any:
@@ -102,7 +128,9 @@ def empty_like(x: Any, /, dtype: Any = None, device: Any = None) -> Any:
 def full_like(x: Any, /, fill_value: Any, dtype: Any = None, device: Any = None) -> Any:
     """An array like x of one value; of a variable, a view of that value in the variable's shape."""
     if is_symbolic(x):
-        return movement.broadcast_like(asarray(np.asarray(fill_value, x.dtype if dtype is None else dtype)), x)
+        wanted = np.dtype(x.dtype if dtype is None else dtype)
+        value = fill_value.astype(wanted) if hasattr(fill_value, "_bind_rank") else np.asarray(fill_value, wanted)
+        return movement.broadcast_like(value, x)
     result = empty_like(x, dtype, device)
     result[...] = fill_value
     return result
@@ -118,11 +146,16 @@ def ones_like(x: Any, /, dtype: Any = None, device: Any = None) -> Any:
     return full_like(x, 1, dtype, device)
 
 
-def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, device: Any = None) -> GpuArray:
-    """Numbers from `start` (0 if `stop` is left out) up to and without `stop`, `step` apart; NumPy's, to the bit."""
+def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, device: Any = None) -> Any:
+    """Numbers from `start` (0 if `stop` is left out) up to and without `stop`, `step` apart; NumPy's, to the bit.
+
+    Where one of these is an integer variable of a graph, a variable.
+    """
     context = context_of(device)
     if stop is None:
         start, stop = 0, start
+    if any(map(is_symbolic, (start, stop, step))):
+        return _symbolic_arange((start, stop, step), dtype, context)
     start, stop, step = (v.item() if isinstance(v, GpuArray) else v for v in (start, stop, step))
     if step == 0:
         raise ValueError("arange(): step is 0")
@@ -151,6 +184,17 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, de
     return eager.compute(context, body, (size,), [loop.type(first), distance, loop.type(second)])
 
 
+def _symbolic_arange(ends: Sequence[Any], dtype: Any, context: Any) -> Any:
+    """Numbers between ends of which some are variables."""
+    known = [x.item() if isinstance(x, GpuArray | np.generic) else x for x in ends]
+    kinds = [np.dtype(x.dtype) if is_symbolic(x) else np.asarray(x).dtype for x in known]
+    if any(kind.kind not in "iu" for kind in kinds):
+        raise TypeError("arange(): with a variable among start, stop and step, all of them are integers")
+    of_graph = next(x for x in known if is_symbolic(x))
+    params = {"start": known[0], "stop": known[1], "step": known[2], "dtype": dtype_of(dtype, np.int64, context)}
+    return of_graph._bind(Op.registry["arange"], (), params)
+
+
 def _ceil(steps: float) -> int:
     if not math.isfinite(steps):
         raise ValueError(f"arange(): start, stop and step give no length: {steps} steps")
@@ -169,6 +213,10 @@ def linspace(
 ) -> Any:
     """`num` numbers evenly from `start` to `stop`, the last one if `endpoint`; with `retstep` also the step."""
     context = context_of(device)
+    if any(map(is_symbolic, (start, stop, num))):
+        raise TypeError(
+            "linspace() takes numbers; of variables write start + arange(num) * ((stop - start) / (num - 1))"
+        )
     num = num.__index__()
     if num < 0:
         raise ValueError(f"linspace(): num is a count, {num} came")
@@ -208,10 +256,10 @@ def linspace(
     return (result, step.item()) if retstep else result
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, device: Any = None) -> GpuArray:
+def eye(n_rows: Any, n_cols: Any = None, /, k: int = 0, dtype: Any = None, device: Any = None) -> Any:
     """Ones on the k-th diagonal, zeros elsewhere; float64 unless told otherwise."""
     context = context_of(device)
-    shape = (n_rows.__index__(), (n_rows if n_cols is None else n_cols).__index__())
+    shape = shape_of((n_rows, n_rows if n_cols is None else n_cols))
     return _by_diagonal(context, ops.equal, shape, k, dtype_of(dtype, np.float64, context))
 
 
@@ -229,12 +277,15 @@ def _triangle(x: Any, compare: Any, k: int, who: str) -> Any:
     x = as_operand(x)
     if x.ndim < 2:
         raise ValueError(f"{who}() takes at least two dimensions, {x.ndim} came")
-    mask = _by_diagonal(context_of(None, x), compare, known_extents(x, who)[-2:], k, np.dtype("bool"))
+    mask = _by_diagonal(context_of(None, x), compare, extents_of(x)[-2:], k, np.dtype("bool"))
     return ops.where(mask, x, np.zeros((), np.dtype(x.dtype))[()])
 
 
-def _by_diagonal(context: Any, compare: Any, shape: tuple[int, ...], k: int, dtype: np.dtype[Any]) -> GpuArray:
+def _by_diagonal(context: Any, compare: Any, shape: tuple[Any, ...], k: int, dtype: np.dtype[Any]) -> Any:
     """Whether (column - row) compares with k, as a matrix of `dtype`."""
+    if any(map(is_symbolic, shape)):
+        rows, columns = (arange(n, device=context) for n in shape)
+        return compare(ops.subtract(columns[None, :], rows[:, None]), k).astype(dtype)
     builder = Builder()
     long = (np.dtype("int64"),) * 2
     distance = builder.call(ops.subtract, [builder.index(1), builder.index(0)], long, long[0])
@@ -255,5 +306,5 @@ def meshgrid(*arrays: Any, indexing: str = "xy", sparse: bool = False, copy: boo
     if sparse:
         return tuple(x.copy() if copy else x for x in placed)
     shape = tuple(vectors[order[a]].size for a in range(count))
-    grids = [movement.broadcast_to(x, shape=shape) for x in placed]
+    grids = [shaped(movement.broadcast_to, x, shape) for x in placed]
     return tuple(movement.astype(g, dtype=g.dtype, order="C") if copy else g for g in grids)

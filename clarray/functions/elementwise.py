@@ -82,7 +82,7 @@ from clarray.core.ops import (
     trunc,
 )
 
-from .arguments import as_operand
+from .arguments import as_operand, is_symbolic
 
 __all__ = [
     "abs", "acos", "acosh", "add", "allclose", "angle", "array_equal", "asin", "asinh", "atan", "atan2", "atanh",
@@ -142,6 +142,10 @@ def allclose(x1: Any, x2: Any, /, rtol: float = 1e-05, atol: float = 1e-08, equa
 def array_equal(x1: Any, x2: Any, /, equal_nan: bool = False) -> bool:
     """Whether shapes and elements are equal; waits."""
     x1, x2 = as_operand(x1), as_operand(x2)
+    if is_symbolic(x1) or is_symbolic(x2):
+        raise TypeError(
+            "array_equal() looks at elements, which variables of a graph have not yet; use all(equal(x, y))"
+        )
     if x1.shape != x2.shape:
         return False
     same = equal(x1, x2)

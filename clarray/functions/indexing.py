@@ -12,7 +12,7 @@ from clarray.array.gpuarray import GpuArray
 from clarray.core import indexing, ops
 from clarray.core.movement import astype
 
-from .arguments import as_operand, axis_of, extents, known_extents
+from .arguments import as_operand, axis_of, extents
 from .creation import arange
 
 __all__ = ["may_share_memory", "put", "put_along_axis", "take", "take_along_axis"]
@@ -89,7 +89,7 @@ def _checked(indices: Any, size: Any, axis: int, who: str) -> Any:
 
 def _along(x: Any, indices: Any, axis: int, who: str) -> list[Any]:
     """An index for every axis: positions themselves, but along `axis` the indices."""
-    shape = known_extents(x, who)
+    shape = extents(x)
     indices = as_operand(_checked(indices, shape[axis], axis, who))
     if indices.ndim != x.ndim:
         raise ValueError(f"{who}(): x has {x.ndim} dimensions and the indices {indices.ndim}; they take as many")

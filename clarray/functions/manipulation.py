@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from clarray.core.aval import broadcast_shapes as _broadcast_shapes
 from clarray.core.aval import normalize_axes, normalize_axis
 from clarray.core.indexing import take
 
-from .arguments import as_operand, axis_of, extents, index_of, is_symbolic, shape_of
+from .arguments import as_operand, axis_of, extents, index_of, is_symbolic, shape_of, shaped
 
 __all__ = [
     "broadcast_arrays", "broadcast_shapes", "broadcast_to", "concat", "expand_dims", "flip", "moveaxis",
@@ -29,8 +30,8 @@ def reshape(x: Any, /, shape: Any, copy: bool | None = None) -> Any:
     `copy=False` raises ValueError where they do not; `copy=True` always copies.
     """
     x = as_operand(x)
-    result = x.reshape(shape) if is_symbolic(x) else movement.reshape(x, shape=shape_of(shape))
-    if copy is None or is_symbolic(x):
+    result = x.reshape(shape) if is_symbolic(x) else shaped(movement.reshape, x, shape_of(shape))
+    if copy is None or is_symbolic(result):
         return result
     if copy:
         return result.copy() if result.block is x.block else result
@@ -41,7 +42,7 @@ def reshape(x: Any, /, shape: Any, copy: bool | None = None) -> Any:
 
 def broadcast_to(x: Any, /, shape: Any) -> Any:
     """A view of x stretched to `shape`, not to be written to."""
-    return movement.broadcast_to(as_operand(x), shape=shape_of(shape))
+    return shaped(movement.broadcast_to, as_operand(x), shape_of(shape))
 
 
 def broadcast_shapes(*shapes: Any) -> tuple[int | None, ...]:
@@ -52,6 +53,9 @@ def broadcast_shapes(*shapes: Any) -> tuple[int | None, ...]:
 def broadcast_arrays(*arrays: Any) -> tuple[Any, ...]:
     """Views of the arrays stretched to their common shape."""
     xs = [as_operand(x) for x in arrays]
+    if any(map(is_symbolic, xs)):
+        whole = reduce(ops.equal, xs)  # has the shape of all of them, and is not computed for it
+        return tuple(movement.broadcast_like(x, whole) for x in xs)
     shape = _broadcast_shapes([extents(x) for x in xs], "broadcast_arrays")
     return tuple(movement.broadcast_to(x, shape=shape) for x in xs)
 
@@ -88,7 +92,10 @@ def unstack(x: Any, /, axis: int = 0) -> tuple[Any, ...]:
     """The views that x consists of along an axis."""
     x = as_operand(x)
     axis = axis_of(axis, x, "unstack")
-    return tuple(movement.slice_(x, index=(WHOLE,) * axis + (k,)) for k in range(extents(x)[axis]))
+    count = extents(x)[axis]
+    if is_symbolic(count):
+        raise TypeError(f"unstack(): how many parts {x} has along axis {axis} is not known before a function runs")
+    return tuple(movement.slice_(x, index=(WHOLE,) * axis + (k,)) for k in range(count))
 
 
 def expand_dims(x: Any, /, axis: Any = 0) -> Any:
@@ -159,12 +166,16 @@ def repeat(x: Any, repeats: Any, /, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x, "repeat")
+    if is_symbolic(repeats):
+        raise TypeError(f"repeat(): counts decide a shape and are numbers, the variable {repeats} came")
     counts = repeats.numpy() if hasattr(repeats, "_bind_rank") else np.asarray(repeats)
     if counts.dtype.kind not in "biu" or (counts < 0).any():
         raise ValueError(f"repeat(): counts are integers that are not negative, {repeats!r} came")
     shape = extents(x)
     n = shape[axis]
-    if counts.ndim > 1 or counts.size not in (1, n):
+    if counts.size > 1 and is_symbolic(n):
+        raise TypeError(f"repeat(): a count for each of unknowingly many elements along axis {axis} of {x}; give one")
+    if counts.ndim > 1 or (counts.size != 1 and counts.size != n):
         raise ValueError(f"repeat(): {counts.size} counts do not fit an axis of {n} elements")
     if counts.size == 1:
         count = int(counts.reshape(()))

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from .rewrites import value_of
-from .step import STRETCHES, Body, Step, is_cheap, is_stored, kind_of
+from .step import STRETCHES, Body, Step, clash, is_cheap, is_stored, kind_of, own_code
 from .variable import Apply, Variable
 
 MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
@@ -74,7 +74,9 @@ class Fusion:
         found: set[Apply] = set()
         for node in nodes if self.fuse else ():
             if node.op.takes_epilogue or (
-                kind_of(node) == "elementwise" and any(self._leads(x, node) for x in node.read if x.owner in found)
+                kind_of(node) == "elementwise"
+                and not own_code([node])
+                and any(self._leads(x, node) for x in node.read if x.owner in found)
             ):
                 found.add(node)
         return found
@@ -100,7 +102,7 @@ class Fusion:
             else:
                 self._settle(node, Step(kind, node), consumers)
             return
-        outside = out in self.outputs
+        outside = any(x in self.outputs for x in node.outputs)
         if node in self.finishing and (outside or len(consumers) > 1):  # stored, it costs its product nothing
             self._settle(node, Step("elementwise", node), consumers)
             return
@@ -137,7 +139,7 @@ class Fusion:
             return False
         if step.product is not None and any(x in node.outputs for x in step.product.read):
             return False
-        if len(step.nodes) >= MAX_NODES:
+        if len(step.nodes) >= MAX_NODES or clash([*step.nodes, node]):
             return False
         loads = (step.loads | self._loads(node)) - step.results - set(node.outputs)
         stored = 1 + len(step.results & self.outputs)
@@ -146,7 +148,7 @@ class Fusion:
 
     def _can_finish(self, step: Step, node: Apply) -> bool:
         """Whether a product may take this step, its only consumer, as its epilogue: what follows has its shape."""
-        if node.out in self.outputs or step.kind != "elementwise":
+        if node.out in self.outputs or step.kind != "elementwise" or own_code(step.nodes):
             return False
         if sum(self._is_read(x, step) for x in step.results) != 1:
             return False
@@ -243,7 +245,7 @@ class Fusion:
         return [s for s in steps if s not in gone]
 
     def _can_join(self, a: Step, b: Step) -> bool:
-        if len(a.nodes) + len(b.nodes) > MAX_NODES:
+        if len(a.nodes) + len(b.nodes) > MAX_NODES or clash([*a.nodes, *b.nodes]):
             return False
         arrays = set(self._inputs(a)) | set(self._inputs(b))
         stored = sum(self._is_read(x, s) for s in (a, b) for x in s.results)
@@ -272,12 +274,7 @@ class Fusion:
         if step.kind == "reduce":
             node = step.nodes[-1]
             step.outputs = [node.out]
-            accumulator, _ = node.op.resolve(  # type: ignore[attr-defined]
-                node.operands[0].aval.dtype, node.params.get("dtype"), node.fp64
-            )
-            uses = "acc" in node.op.state or "real" in node.op.state  # type: ignore[attr-defined]
-            computed = accumulator if uses else node.operands[0].aval.dtype
-            results = [builder.value(x, computed) for x in node.operands]
+            results = builder.mapped(node)
         else:
             results = [builder.value(x, x.aval.dtype) for x in step.outputs]
         step.body = builder.builder.build(results)

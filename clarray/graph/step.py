@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
 
 import numpy as np
 
 from clarray.core import movement
+from clarray.core.custom import ElementwiseCode, ReductionCode, resolve
 from clarray.core.expr import Builder, Expr
 from clarray.core.movement import Astype, View
 from clarray.core.op import Reduction, Ufunc
@@ -58,8 +60,10 @@ class Step:
 
 def kind_of(node: Apply) -> str:
     """The kind of step that a node by itself makes."""
-    if isinstance(node.op, Ufunc | Astype):
+    if isinstance(node.op, Ufunc | Astype | ElementwiseCode):
         return "elementwise"
+    if isinstance(node.op, ReductionCode) and len({x.broadcastable for x in node.operands}) > 1:
+        return "other"  # its operands broadcast
     if isinstance(node.op, Reduction):
         return "reduce"
     return "view" if isinstance(node.op, View) else "other"
@@ -79,6 +83,9 @@ class Body:
         for node in step.nodes:
             if kind_of(node) == "reduce" or node is step.product:
                 continue
+            if isinstance(node.op, ElementwiseCode):
+                self._own_code(node.op, node)
+                continue
             if isinstance(node.op, Ufunc):
                 loop, out = node.op.resolve(tuple(x.aval.promotes_as for x in node.operands), node.fp64)
                 args = [self.value(x, d) for x, d in zip(node.operands, loop, strict=True)]
@@ -86,6 +93,25 @@ class Body:
             else:
                 number = self.value(node.operands[0], node.out.aval.dtype)
             self.values[node.out] = number
+
+    def _own_code(self, op: ElementwiseCode, node: Apply) -> None:
+        """The statements of a user's kernel, with its results."""
+        found = resolve(op.name, op.inputs, [x.aval for x in node.operands])
+        args = [self.value(x, found[p.name]) for x, p in zip(node.operands, op.inputs, strict=True)]
+        parts = self.builder.code(op.code([p.name for p in op.inputs], found), args)
+        self.values.update(zip(node.outputs, parts, strict=True))
+
+    def mapped(self, node: Apply) -> list[int]:
+        """What a reduction's map computes with: its operands in the dtypes that it wants them in."""
+        op: Any = node.op
+        if isinstance(op, ReductionCode):
+            found = resolve(op.name, op.parameters, [x.aval for x in node.operands])
+            wanted = [found[p.name] for p in op.parameters]
+        else:
+            accumulator, _ = op.resolve(node.operands[0].aval.dtype, node.params.get("dtype"), node.fp64)
+            uses = "acc" in op.state or "real" in op.state
+            wanted = [accumulator if uses else node.operands[0].aval.dtype] * len(node.operands)
+        return [self.value(x, dtype) for x, dtype in zip(node.operands, wanted, strict=True)]
 
     def value(self, x: Variable, dtype: np.dtype) -> int:
         """The number of a variable's value, converted to `dtype`."""
@@ -107,6 +133,16 @@ class Body:
         if x in self.known and x.ndim == 0:
             return self.builder.scalar(self.scalars.setdefault(x, len(self.scalars)), x.aval.dtype)
         return self.builder.load(self.loads.setdefault(x, len(self.loads)), x.aval.dtype)
+
+
+def own_code(nodes: Iterable[Apply]) -> set[str]:
+    """What the user's statements among some nodes want before a kernel."""
+    return {n.op.preamble for n in nodes if isinstance(n.op, ElementwiseCode | ReductionCode)}
+
+
+def clash(nodes: Iterable[Apply]) -> bool:
+    """Whether nodes may not share a kernel, because each brings functions of its own that may bear the same names."""
+    return len(own_code(nodes) - {""}) > 1
 
 
 def is_stored(x: Variable) -> bool:

@@ -1,0 +1,392 @@
+"""jit: a Python function of arrays, compiled for each signature that it is called with."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial, update_wrapper
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from clarray.array.gpuarray import GpuArray
+from clarray.core import dtypes
+from clarray.core.aval import Aval
+from clarray.core.layout import Layout
+from clarray.device.context import Context
+from clarray.device.current import context_for
+
+from . import extents as _extents  # noqa: F401  what shapes are while tracing
+from .building import as_variable
+from .function import Function, function
+from .places import is_transfer
+from .tracing import traced, tracing
+from .trees import LEAF, Structure, flatten, paths, unflatten
+from .variable import Variable
+from .walk import leaves as leaves_of
+
+COMPILATIONS = 64  # that a jitted function keeps
+LAYOUTS = 1024  # combinations of layouts that it knows at once
+WEAK: dict[type, tuple[str, str]] = {  # the dtype of a Python scalar: with fp64 and without
+    bool: ("bool", "bool"), int: ("int64", "int64"), float: ("float64", "float32"),
+    complex: ("complex128", "complex64"),
+}  # fmt: skip
+
+Kind = tuple[np.dtype[Any], tuple[bool, ...], type | None]  # dtype, which extents are 1, a Python scalar's type
+_kinds: dict[Layout, Kind] = {}
+
+
+def jit(
+    function: Callable[..., Any] | None = None, *, static_argnums: int | Iterable[int] = (),
+    static_argnames: str | Iterable[str] = (), mode: Any = None, maxsize: int = COMPILATIONS,
+) -> Any:  # fmt: skip
+    """Compile a Python function of arrays; usable as a decorator, with arguments or without.
+
+    The function is called once for each signature, with variables in place of arrays; what it does with them becomes
+    kernels, and later calls only run these. A signature is the structure of the arguments (tuples, lists, dicts,
+    namedtuples and None, nested), and of each array in them its dtype, its number of axes and which of these have one
+    element; other extents may change from call to call. Python scalars stay weak: float32 array * 0.5 is float32.
+
+    Arguments are GpuArrays, ndarrays and scalars; results are GpuArrays in the structure that the function returns,
+    still being computed. A result never shares memory with an argument. What it returns besides arrays comes back as
+    it is.
+
+    Within the function, extents (`x.shape[0]`) are variables too; they may be computed with and be given to reshape,
+    zeros, arange and their kin. `if` and `while` cannot ask for values that are not computed yet: use where(), or
+    ifelse. Side effects (print, appending to a list, drawing from numpy.random) happen when it is traced, once a
+    signature. Arrays that it refers to without getting them as arguments are constants; shared variables are read in
+    every call.
+
+    `static_argnums` and `static_argnames` say which arguments are no arrays: these have to be hashable, and each value
+    is a signature of its own. The arguments of a method count from `self`, which is static. `mode` is that of
+    `function`; at most `maxsize` compilations are kept, those used last. Called on variables, or by another traced
+    function, it is simply inlined.
+
+        >>> @jit
+        ... def step(params, x):
+        ...     return {"w": params["w"] - 0.1 * x, "b": params["b"] * 0.9}
+
+    TypeError: an argument that is no array, no scalar and not static; a value asked for while tracing.
+    ValueError: a static argument that cannot be hashed, or that the function does not have.
+    """
+    options = {"static_argnums": static_argnums, "static_argnames": static_argnames, "mode": mode, "maxsize": maxsize}
+    return partial(Jit, **options) if function is None else Jit(function, **options)
+
+
+class Compiled:
+    """What one signature was compiled to."""
+
+    __slots__ = ("function", "key", "outputs", "picks", "signature", "structure")
+
+    def __init__(
+        self, function: Function | None, picks: tuple[int, ...] | None, structure: Structure, outputs: Sequence[Any],
+        signature: str, key: Any,
+    ) -> None:  # fmt: skip
+        self.function = function  # of the arguments' leaves `picks`, None for all of them
+        self.picks = picks
+        self.structure = structure  # of the result
+        self.outputs = outputs  # its leaves: values, or `COMPUTED`
+        self.signature = signature
+        self.key = key
+
+    def run(self, values: Sequence[Any]) -> Any:
+        """The result for the leaves of the arguments."""
+        if self.picks is not None:
+            values = [values[k] for k in self.picks]
+        if self.structure is LEAF and self.function is not None:
+            return self.function(*values)
+        computed = iter(self.function(*values) if self.function is not None else ())
+        return unflatten(self.structure, (next(computed) if x is COMPUTED else x for x in self.outputs))
+
+
+COMPUTED: Any = object()
+
+
+class Jit:
+    """A function that is compiled when it is called: what `jit` makes.
+
+    `signatures` lists what it has been compiled for, `lower(*args)` is the compiled function for such arguments.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], static_argnums: int | Iterable[int] = (),
+        static_argnames: str | Iterable[str] = (), mode: Any = None, maxsize: int = COMPILATIONS,
+    ) -> None:  # fmt: skip
+        if not callable(function):
+            raise TypeError(f"jit() compiles a function, {type(function).__name__} came")
+        self.__wrapped__: Callable[..., Any] = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        update_wrapper(self, function, updated=())
+        self._mode, self._maxsize = mode, maxsize
+        self._positional = _positional(function)
+        self._static, self._static_names = self._statics(static_argnums, static_argnames)
+        self._compiled: OrderedDict[Any, Compiled] = OrderedDict()
+        self._quick: dict[Any, Compiled] = {}  # by the layouts of arguments that are all arrays
+        self._last: Compiled | None = None
+        self._lock = RLock()
+        self._bound: dict[int, tuple[Any, Jit]] = {}  # by object, where it is a method
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        if not named:
+            key: list[Any] = []
+            for x in args:
+                if type(x) is not GpuArray:
+                    break
+                key += (x.layout, x.block.context)
+            else:
+                compiled = self._quick.get(tuple(key))
+                if compiled is not None:
+                    if compiled is not self._last:
+                        self._used(compiled)
+                    return compiled.run(args)
+        found = self._find(args, named)
+        return self.__wrapped__(*args, **named) if found is None else found[0].run(found[1])
+
+    def lower(self, *args: Any, **named: Any) -> Function:
+        """The compiled function that a call with such arguments runs, of their leaves in order."""
+        found = self._find(args, named)
+        if found is None or found[0].function is None:
+            raise TypeError(f"{self.__name__}() compiles to nothing here: it is inlined, or returns nothing computed")
+        return found[0].function
+
+    @property
+    def signatures(self) -> list[str]:
+        """What it is compiled for, those used last at the end."""
+        return [x.signature for x in self._compiled.values()]
+
+    @property
+    def statics(self) -> tuple[list[int], list[str]]:
+        """The positions and the names of the arguments that are no arrays."""
+        return sorted(self._static), sorted(self._static_names)
+
+    def clear(self) -> None:
+        """Forget all compilations."""
+        with self._lock:
+            self._compiled.clear()
+            self._quick.clear()
+
+    def __get__(self, obj: Any, owner: Any = None) -> Any:
+        return self if obj is None else _Method(self, obj)
+
+    def of(self, obj: Any) -> Jit:
+        """The method of an object: `self` is static, and by identity."""
+        found = self._bound.get(id(obj))
+        if found is None:
+            reference = weakref.ref(obj, partial(_forget, self._bound, id(obj)))
+            wrapped = self.__wrapped__
+
+            def method(*args: Any, **named: Any) -> Any:
+                return wrapped(reference(), *args, **named)
+
+            method.__name__ = self.__name__
+            method.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+                list(inspect.signature(wrapped).parameters.values())[1:]
+            )
+            own = [k - 1 for k in self._static if k > 0]
+            found = self._bound[id(obj)] = (reference, Jit(method, own, (), self._mode, self._maxsize))
+        return found[1]
+
+    def __repr__(self) -> str:
+        return f"<jit {self.__name__}>"
+
+    # signatures
+
+    def _statics(self, nums: Any, names: Any) -> tuple[frozenset[int], frozenset[str]]:
+        """The positions and names of static arguments; a parameter may be given either way."""
+        positional, variadic, keywords = self._positional
+        names = {names} if isinstance(names, str) else set(names)
+        found = set()
+        for k in (nums,) if isinstance(nums, int) else nums:
+            place = k + len(positional) if k < 0 else k
+            if place < 0 or (place >= len(positional) and not variadic):
+                raise ValueError(
+                    f"jit({self.__name__}): static_argnums has {k}, but there are {len(positional)} arguments"
+                )
+            found.add(place)
+        for name in names:
+            if name in positional:
+                found.add(positional.index(name))
+            elif name not in keywords and None not in keywords:
+                raise ValueError(f"jit({self.__name__}): static_argnames has {name!r}, which is no parameter")
+        return frozenset(found), frozenset(names | {positional[k] for k in found if k < len(positional)})
+
+    def _find(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[Compiled, list[Any]] | None:
+        """The compilation for these arguments, and their leaves; None where the function is to be inlined."""
+        values: list[Any] = []
+        static: list[Any] = []
+        trees: list[Structure] = []
+        for k, x in enumerate(args):
+            if k in self._static:
+                static.append((k, type(x), x))
+            else:
+                trees.append(flatten(x, values))
+        names = tuple(sorted(named)) if named else ()
+        for name in names:
+            if name in self._static_names:
+                static.append((name, type(named[name]), named[name]))
+            else:
+                trees.append(flatten(named[name], values))
+        if traced() is not None or any(isinstance(x, Variable) for x in values):
+            return None
+        context = next((x.block.context for x in values if type(x) is GpuArray), None) or context_for()
+        kinds: list[Kind] = []
+        for k, x in enumerate(values):
+            kind, values[k] = self._kind(x, k, context, (args, names, trees))
+            kinds.append(kind)
+        key = (tuple(trees), tuple(kinds), tuple(static), len(args), names, context)
+        try:
+            compiled = self._compiled.get(key)
+        except TypeError:
+            raise self._unhashable(static) from None
+        if compiled is None:
+            with self._lock:
+                compiled = self._compiled.get(key) or self._trace(args, named, trees, kinds, context, key)
+        self._used(compiled)
+        if not named and len(values) == len(args) and all(type(x) is GpuArray for x in args):
+            if len(self._quick) >= LAYOUTS:
+                self._quick.clear()
+            self._quick[tuple(v for x in args for v in (x.layout, x.block.context))] = compiled
+        return compiled, values
+
+    def _used(self, compiled: Compiled) -> None:
+        self._last = compiled
+        with self._lock:
+            if compiled.key in self._compiled:
+                self._compiled.move_to_end(compiled.key)
+
+    def _kind(self, x: Any, k: int, context: Context, given: Any) -> tuple[Kind, Any]:
+        """What a signature says of a leaf, and the leaf as the compiled function takes it."""
+        if type(x) is GpuArray:
+            found = _kinds.get(x.layout)
+            if found is None:
+                if len(_kinds) >= 4 * LAYOUTS:
+                    _kinds.clear()
+                found = _kinds[x.layout] = (x.dtype, tuple([n == 1 for n in x.shape]), None)
+            return found, x
+        if isinstance(x, np.ndarray | np.generic):
+            try:
+                dtype = dtypes.row(x.dtype.newbyteorder("=")).numpy
+            except TypeError as error:
+                raise TypeError(f"{self.__name__}(): {self._path(k, given)}: {error}") from None
+            return (dtype, tuple([n == 1 for n in x.shape]), None), np.asarray(x, dtype)
+        for cls, names in WEAK.items():
+            if isinstance(x, cls):
+                dtype = np.dtype(names[not context.traits.fp64])
+                return (dtype, (), cls), np.asarray(x, dtype)
+        raise TypeError(
+            f"{self.__name__}(): {self._path(k, given)} is {type(x).__name__} {x!r}, no array and no number; pass it "
+            f"as one of static_argnames"
+        )
+
+    def _path(self, k: int, given: Any) -> str:
+        args, names, trees = given
+        return self._paths(len(args), names, trees)[k]
+
+    def _paths(self, count: int, names: Sequence[str], trees: Sequence[Structure]) -> list[str]:
+        """How the leaves are reached from the parameters."""
+        positional = self._positional[0]
+        roots = [
+            positional[k] if k < len(positional) else f"argument {k}" for k in range(count) if k not in self._static
+        ]
+        roots += [name for name in names if name not in self._static_names]
+        return [path for root, tree in zip(roots, trees, strict=True) for path in paths(tree, root)]
+
+    def _unhashable(self, static: Sequence[Any]) -> Exception:
+        for place, cls, value in static:
+            try:
+                hash(value)
+            except TypeError:
+                positional = self._positional[0]
+                name = positional[place] if isinstance(place, int) and place < len(positional) else place
+                return ValueError(
+                    f"{self.__name__}(): the static argument {name} has to be hashable, {cls.__name__} came; pass a "
+                    f"tuple, or let it be no static argument"
+                )
+        return TypeError(f"{self.__name__}(): the keys of dicts among the arguments have to be hashable")
+
+    # tracing
+
+    def _trace(
+        self, args: Sequence[Any], named: dict[str, Any], trees: Sequence[Structure], kinds: Sequence[Kind],
+        context: Context, key: Any,
+    ) -> Compiled:  # fmt: skip
+        """Call the function on variables, and compile what it made of them."""
+        names = tuple(sorted(named))
+        where = self._paths(len(args), names, trees)
+        variables = [
+            Variable(Aval(tuple([1 if one else None for one in ones]), dtype, weak), name=path)
+            for (dtype, ones, weak), path in zip(kinds, where, strict=True)
+        ]
+        supply, structures = iter(variables), iter(trees)
+        given = [x if k in self._static else unflatten(next(structures), supply) for k, x in enumerate(args)]
+        others = {n: named[n] if n in self._static_names else unflatten(next(structures), supply) for n in names}
+        with tracing(context):
+            returned: list[Any] = []
+            structure = flatten(self.__wrapped__(*given, **others), returned)
+            outputs = [as_variable(x) if _is_array(x) else x for x in returned]
+            results = [x if is_transfer(x) else x.transfer(None) for x in outputs if isinstance(x, Variable)]
+            compiled: Function | None = None
+            picks: tuple[int, ...] | None = ()
+            if results:
+                found = set(leaves_of(results, variables))
+                picks = tuple([k for k, x in enumerate(variables) if x in found])
+                wanted: Any = results[0] if structure is LEAF else results
+                compiled = function([variables[k] for k in picks], wanted, mode=self._mode, name=self.__name__)
+                compiled.trust_input = True
+                picks = None if len(picks) == len(variables) else picks
+        leaves = [COMPUTED if isinstance(x, Variable) else x for x in outputs]
+        signature = f"({', '.join(f'{p}: {_shown(k)}' for p, k in zip(where, kinds, strict=True))})"
+        for place, _, value in key[2]:
+            positional = self._positional[0]
+            name = positional[place] if isinstance(place, int) and place < len(positional) else place
+            signature += f" {name}={value!r}"
+        entry = self._compiled[key] = Compiled(
+            compiled, picks, structure, leaves, f"{signature} on {context.name}", key
+        )
+        while len(self._compiled) > self._maxsize:
+            self._compiled.popitem(last=False)
+            self._quick.clear()
+        return entry
+
+
+class _Method:
+    """A jitted function bound to an object."""
+
+    def __init__(self, jitted: Jit, obj: Any) -> None:
+        self.__self__ = obj
+        self.__func__ = jitted
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        return self.__func__.of(self.__self__)(*args, **named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func__.of(self.__self__), name)
+
+
+def _forget(bound: dict[int, Any], number: int, reference: Any) -> None:
+    bound.pop(number, None)
+
+
+def _is_array(x: Any) -> bool:
+    return isinstance(x, Variable | GpuArray | np.ndarray)
+
+
+def _positional(function: Any) -> tuple[list[str], bool, set[Any]]:
+    """The names of positional parameters, whether any number may follow, and the names of others (None: any)."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return [], True, {None}
+    positional = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    keywords = {
+        None if p.kind is p.VAR_KEYWORD else p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD)
+    }
+    return positional, any(p.kind is p.VAR_POSITIONAL for p in parameters), keywords
+
+
+def _shown(kind: Kind) -> str:
+    dtype, ones, weak = kind
+    return weak.__name__ if weak is not None else f"{dtype.name}[{', '.join('1' if one else ':' for one in ones)}]"
