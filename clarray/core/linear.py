@@ -59,7 +59,13 @@ def _unstack(a: Any, b: Any) -> tuple[Any, Any]:
 
 def _product_gradients(g: Any, a: Any, b: Any) -> tuple[Any, Any]:
     """The gradients of a @ b, in full batch shape: the engine sums over stretched axes."""
+    if a.ndim == b.ndim == 1:
+        return ops.multiply(g, b), ops.multiply(a, g)
     rows, columns = _unstack(a, b)
+    if a.ndim == 2 and b.ndim == 1:  # vectors stay vectors, so that what follows may join the product
+        return matmul(slice_(g, index=COLUMN), matrix_transpose(columns)), matmul(matrix_transpose(a), g)
+    if a.ndim == 1 and b.ndim == 2:
+        return matmul(g, matrix_transpose(b)), matmul(matrix_transpose(rows), slice_(g, index=ROW))
     if b.ndim == 1:
         g = slice_(g, index=COLUMN)
     if a.ndim == 1:
