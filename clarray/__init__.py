@@ -62,7 +62,8 @@ from .functions.statistical import *
 from . import blas
 
 # graphs
-from . import printing, tensor
+from . import gradient, printing, tensor
+from .gradient import Lop, Rop, hessian, hessian_vector, jacobian, subgraph_grad
 from .graph.arguments import In, Out
 from .graph.function import Function, function
 from .graph.jit import jit
@@ -87,6 +88,7 @@ __all__ = [
     "e", "inf", "nan", "newaxis", "pi",
     "Function", "In", "Mode", "Out", "debugprint", "function", "grad", "jit", "pp", "printing", "shared", "tensor",
     "value_and_grad",
+    "Lop", "Rop", "hessian", "hessian_vector", "jacobian", "subgraph_grad",
     "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot",
     "vdot", "vecdot",
 ]  # fmt: skip

@@ -1,8 +1,4 @@
-"""grad: derivatives of a scalar cost, by one walk back over the graph.
-
-Each Op's `grad` gives the gradients of its operands as variables; what is stretched by broadcasting
-going forward is summed going back, by the static broadcast pattern. Nothing here recurses.
-"""
+"""grad: the derivatives of a scalar cost, by one walk back over the graph."""
 
 from __future__ import annotations
 
@@ -10,30 +6,14 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from clarray.core import movement, ops
-from clarray.core.aval import normalize_axes
-from clarray.core.op import Composite, Reduction
-
-from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
+from .absent import Disconnected, DisconnectedInputError, Null, NullTypeGradError
+from .backward import Found, Gradient, plant, stable, stretched, walk_back
 from .barriers import ones_like, zeros_like
-from .building import as_variable, constant
-from .known import count
-from .origin import made_for
-from .rewrites import DIFFERENTIATED, rebuilt
-from .variable import Apply, Constant, Variable
-from .walk import toposort
+from .building import as_variable
+from .variable import Variable
 
 REACTIONS = ("raise", "warn", "ignore")
-
-
-class DisconnectedInputError(ValueError):
-    """A gradient was asked for with respect to something that the cost does not depend on."""
-
-
-class NullTypeGradError(TypeError):
-    """A gradient has to pass through an operation that has none."""
+RETURNED = ("zero", "none", "disconnected")
 
 
 def grad(
@@ -46,39 +26,45 @@ def grad(
     return_disconnected: str = "zero",
     null_gradients: str = "raise",
 ) -> Any:
-    """The gradients of the scalar `cost` for `wrt`, a variable or a list of them, in the same shape.
+    """The gradients of the scalar `cost` for `wrt`, a variable or a list of them, in the same shape and dtype.
 
     No gradient passes `consider_constant`. `known_grads` gives gradients of variables, instead of or
-    besides the cost. What the cost does not depend on is an error, a warning or zeros as
-    `disconnected_inputs` says; `return_disconnected` is "zero", "None" or "Disconnected" for such results.
+    besides the cost. What the cost does not depend on is an error, a warning or nothing as
+    `disconnected_inputs` says, and then zeros, or as `return_disconnected` is "zero", "None" or "Disconnected".
+    Steps (floor, sign, comparisons) have a gradient of zero. Where an operation on the way has none,
+    `null_gradients` is "raise" (NullTypeGradError) or "return" (a `Null` that says why).
+
+    Of a complex x the gradient g is such that the change of the cost is the real part of the sum of g * dx.
+
+    TypeError: the cost is no real floating-point scalar, or `wrt` is not floating. DisconnectedInputError (a
+    ValueError): the cost does not depend on `wrt`.
     """
-    if disconnected_inputs not in REACTIONS:
-        raise ValueError(f"grad(): disconnected_inputs is one of {REACTIONS}, {disconnected_inputs!r} came")
-    if return_disconnected.lower() not in ("zero", "none", "disconnected"):
-        raise ValueError(
-            f"grad(): return_disconnected is 'zero', 'None' or 'Disconnected', {return_disconnected!r} came"
-        )
-    many = isinstance(wrt, list | tuple)
-    targets: list[Any] = list(wrt) if many else [wrt]
+    check_reactions("grad", disconnected_inputs, return_disconnected)
+    if null_gradients not in ("raise", "return"):
+        raise ValueError(f"grad(): null_gradients is 'raise' or 'return', {null_gradients!r} came")
+    targets = listed(wrt, "wrt", "grad")
     for x in targets:
-        if not isinstance(x, Variable):
-            raise TypeError(f"grad(): wrt is a variable or a list of them, {type(x).__name__} came")
         if x.aval.dtype.kind not in "fc" and x not in (known_grads or ()):
             raise TypeError(f"grad(): {x.described()} has no derivative: its dtype is not floating; cast it first")
     seeds = _seeds(cost, known_grads)
     stop = set(consider_constant or ())
-    gradients = _walk_back(_stable(seeds, {*targets, *stop}), targets, stop)
+    found = gradients_for(seeds, targets, stop)
     results: list[Any] = []
     for x in targets:
-        g = gradients.get(x)
-        if g is None:
-            g = _disconnected(x, cost, disconnected_inputs, return_disconnected.lower())
-        else:
-            g = stretched(g, x)
-            if add_names and g.name is None and cost is not None and cost.name and x.name and g.owner is not None:
-                g.name = f"(d{cost.name}/d{x.name})"
+        g = settled(found, x, f"the cost {cost}", "grad", disconnected_inputs, return_disconnected, null_gradients)
+        named = isinstance(g, Variable) and g.name is None and g.owner is not None
+        if add_names and named and cost is not None and cost.name and x.name:
+            g.name = f"(d{cost.name}/d{x.name})"
         results.append(g)
-    return (type(wrt)(results) if type(wrt) in (list, tuple) else results) if many else results[0]
+    return as_asked(results, wrt)
+
+
+def gradients_for(seeds: Mapping[Variable, Variable], targets: Sequence[Variable], stop: set[Variable]) -> Found:
+    """The walk back over the stable form of a graph."""
+    planted: dict[Variable, Gradient] = {}
+    for new, g in zip(stable(list(seeds), {*targets, *stop}), seeds.values(), strict=True):
+        plant(planted, new, g)
+    return walk_back(planted, targets, stop)
 
 
 def _seeds(cost: Variable | None, known: Mapping[Variable, Any] | None) -> dict[Variable, Variable]:
@@ -94,144 +80,79 @@ def _seeds(cost: Variable | None, known: Mapping[Variable, Any] | None) -> dict[
             raise TypeError(f"grad(): the cost has to be real floating-point; {cost.described()} came: cast it first")
         seeds[cost] = ones_like(cost)
     for x, value in (known or {}).items():
-        g = as_variable(value)
-        if g.ndim != x.ndim:
-            raise ValueError(f"grad(): the known gradient of {x} has {g.ndim} axes, {x} has {x.ndim}")
-        seeds[x] = seeds[x] + g if x in seeds else g
+        if not isinstance(x, Variable):
+            raise TypeError(f"grad(): known_grads is of variables, {type(x).__name__} came")
+        plant(seeds, x, checked_like(as_variable(value), x, "the known gradient of", "grad"))
     return seeds
 
 
-def _stable(seeds: Mapping[Variable, Variable], keep: set[Variable]) -> Mapping[Variable, Variable]:
-    """The seeds in a graph rewritten so that derivatives do not overflow.
-
-    Where `keep` has results of operations the graph stays what it is: a rule might take them away.
-    """
-    if any(x.owner is not None for x in keep):
-        return seeds
-    result: dict[Variable, Variable] = {}
-    for new, g in zip(rebuilt(list(seeds), phases=DIFFERENTIATED), seeds.values(), strict=True):
-        result[new] = result[new] + g if new in result else g
-    return result
+# what grad and its kin share
 
 
-def _walk_back(
-    seeds: Mapping[Variable, Variable], targets: Sequence[Variable], stop: set[Variable]
-) -> dict[Variable, Variable]:
-    """The gradient of every variable on the way from `targets` to the seeds."""
-    nodes = toposort(seeds, stop)
-    wanted = set(targets)
-    useful: set[Variable] = set(targets)  # variables that depend on a target
-    for node in nodes:
-        if any(x in useful for x in node.read):
-            useful.update(x for x in node.outputs if x not in stop)
-    gradients: dict[Variable, Variable] = dict(seeds)
-    for node in reversed(nodes):
-        arrived = [gradients.get(x) if x in wanted else gradients.pop(x, None) for x in node.outputs]
-        arrived = [None if x in stop and x not in seeds else g for x, g in zip(node.outputs, arrived, strict=True)]
-        sources = [(k, x) for k, x in enumerate(node.operands) if x in useful and node.reads(k)]
-        if not sources or all(g is None for g in arrived):
-            continue
-        with made_for(node.line):
-            parts = _gradients_of(
-                node, [None if g is None else stretched(g, x) for x, g in zip(node.outputs, arrived, strict=True)]
-            )
-            for k, x in sources:
-                part = parts[k] if k < len(parts) else None
-                if part is None or x.aval.dtype.kind not in "fc":
-                    continue
-                part = _fitted(as_variable(part), x, node)
-                gradients[x] = gradients[x] + part if x in gradients else part
-    return gradients
+def listed(given: Any, what: str, who: str) -> list[Variable]:
+    """One variable or several, as a list; TypeError for anything else."""
+    many: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
+    for x in many:
+        if not isinstance(x, Variable):
+            raise TypeError(f"{who}(): {what} is a variable or a list of them, {type(x).__name__} came")
+    return many
 
 
-def _gradients_of(node: Apply, arrived: Sequence[Variable | None]) -> Sequence[Any]:
-    """What the Op says, for gradients in the results' shapes."""
-    op, out = node.op, node.out
-    g: Any = arrived[0]
-    params: dict[str, Any] = node.filled(node.holes)
-    if not any(x.aval.dtype.kind in "fc" for x in node.outputs):
-        return ()
-    try:
-        if isinstance(op, Composite) and not op.differentiates:
-            return _through(op, arrived, node.operands, params)
-        if len(node.outputs) > 1:
-            return op.grad(tuple(arrived), node.outputs, node.operands, params)
-        if not isinstance(op, Reduction):
-            return op.grad(g, out, node.operands, params)
-        x = node.operands[0]
-        axes = normalize_axes(params.get("axis"), x.ndim, op.name)
-        if not params.get("keepdims"):
-            kept = tuple(None if a in axes else (None, None, None) for a in range(x.ndim))
-            g, out = (movement.slice_(v, index=kept) if axes else v for v in (g, out))
-        return op.grad(g, out, node.operands, {**params, "count": _count(x, axes, g)})
-    except TypeError as error:
-        raise NullTypeGradError(f"{error}{f' (the operation at {node.line})' if node.line else ''}") from None
+def as_asked(results: list[Any], given: Any) -> Any:
+    """The results as a list or a tuple where `given` is one, else the only one."""
+    if not isinstance(given, list | tuple):
+        return results[0]
+    return tuple(results) if type(given) is tuple else results
 
 
-def _through(
-    op: Composite, arrived: Sequence[Variable | None], operands: Sequence[Variable], params: Mapping[str, Any]
-) -> Sequence[Any]:
-    """The gradients of what a composite calls."""
-    made = op.lower(*operands, **params)
-    seeds: dict[Variable, Variable] = {}
-    for x, g in zip(made if isinstance(made, tuple | list) else (made,), arrived, strict=True):
-        if g is not None:
-            seeds[x] = seeds[x] + g if x in seeds else g
-    found = _walk_back(seeds, operands, set(operands))
-    return [found.pop(x, None) for x in operands]  # of one that is there twice the whole, once
+def checked_like(g: Variable, x: Variable, what: str, who: str) -> Variable:
+    """g, which takes the part of a derivative of x or of a direction: ValueError where it cannot."""
+    if g.ndim != x.ndim:
+        raise ValueError(f"{who}(): {what} {x} has {g.ndim} axes, {x} has {x.ndim}")
+    for k, (n, m) in enumerate(zip(g.aval.shape, x.aval.shape, strict=True)):
+        if n is not None and m is not None and n not in (1, m):
+            raise ValueError(f"{who}(): {what} {x} has {n} elements along axis {k}, {x.described()} has {m}")
+    if g.aval.dtype.kind == "c" and x.aval.dtype.kind != "c":
+        raise TypeError(f"{who}(): {what} {x} is {g.dtype}, {x.described()} is real")
+    return g
 
 
-def _count(x: Variable, axes: tuple[int, ...], g: Variable) -> Any:
-    """The number of elements along axes: a number where it is known, else a value of g's dtype."""
-    extents = [x.aval.shape[a] for a in axes]
-    known = [n for n in extents if n is not None]
-    if len(known) == len(extents):
-        return int(np.prod(known, dtype=np.int64))
-    return count(x, axes=axes).astype(g.dtype)
+def check_reactions(who: str, disconnected_inputs: str, return_disconnected: str = "zero") -> None:
+    """ValueError for an option that there is not."""
+    if disconnected_inputs not in REACTIONS:
+        raise ValueError(f"{who}(): disconnected_inputs is one of {REACTIONS}, {disconnected_inputs!r} came")
+    if return_disconnected.lower() not in RETURNED:
+        raise ValueError(
+            f"{who}(): return_disconnected is 'zero', 'None' or 'Disconnected', {return_disconnected!r} came"
+        )
 
 
-def _fitted(g: Variable, x: Variable, node: Apply) -> Variable:
-    """A gradient summed over the axes along which x was stretched, in x's dtype."""
-    if g.aval.dtype != x.aval.dtype and g.aval.weak is None:
-        if g.aval.dtype.kind == "c" and x.aval.dtype.kind == "f":
-            g = ops.real(g)
-        g = g.astype(x.dtype)
-    extra = g.ndim - x.ndim
-    if extra > 0:
-        g = ops.sum(g, axis=tuple(range(extra)))
-    shape = x.aval.shape[x.ndim - g.ndim :]
-    axes = tuple(k for k, (n, m) in enumerate(zip(g.aval.shape, shape, strict=True)) if m == 1 and n != 1)
-    return ops.sum(g, axis=axes, keepdims=True) if axes else g
+def settled(
+    found: Found, x: Variable, of: str, who: str, reaction: str, wanted: str = "zero", null_gradients: str = "raise"
+) -> Any:
+    """The gradient of x in its shape, or what stands for it."""
+    g = found.gradients.get(x)
+    if isinstance(g, Null):
+        if null_gradients == "return":
+            return g
+        raise NullTypeGradError(f"{who}() of {of} for {x.described()}: {g.type.why_null}") from g.cause
+    if g is not None:
+        return stretched(g, x)
+    if x not in found.reached:
+        return missing(x, f"{x.described()} does not take part in the computation of {of}", who, reaction, wanted)
+    return zeros_like(x)
 
 
-def stretched(g: Variable, x: Variable) -> Variable:
-    """A gradient in x's whole shape and dtype."""
-    if g.aval.weak is not None:
-        g = constant(g.value, dtype=x.dtype) if isinstance(g, Constant) else g.astype(x.dtype)
-    if g.ndim == x.ndim and g.broadcastable == x.broadcastable:
-        return g
-    return movement.broadcast_like(g, x)
-
-
-def _disconnected(x: Variable, cost: Variable | None, reaction: str, wanted: str) -> Any:
+def missing(x: Variable, message: str, who: str, reaction: str, wanted: str = "zero") -> Any:
+    """What a derivative in x's shape is where no path leads: an error, or with or without a warning what is wanted."""
     message = (
-        f"grad(): {x.described()} does not take part in the computation of the cost {cost}, or only through "
-        f"operations without a derivative; pass disconnected_inputs='ignore' for a zero"
+        f"{who}(): {message}, or only by its shape or behind disconnected_grad(); pass "
+        f"disconnected_inputs='ignore' for a zero"
     )
     if reaction == "raise":
         raise DisconnectedInputError(message)
     if reaction == "warn":
         warnings.warn(message, UserWarning, stacklevel=4)
-    if wanted == "zero":
+    if wanted.lower() == "zero":
         return zeros_like(x)
-    return None if wanted == "none" else DisconnectedType()()
-
-
-class DisconnectedType:
-    """The type of a gradient that is not there."""
-
-    def __call__(self) -> DisconnectedType:
-        return self
-
-    def __repr__(self) -> str:
-        return "<DisconnectedType>"
+    return None if wanted.lower() == "none" else Disconnected()

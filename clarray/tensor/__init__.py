@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from clarray.graph.barriers import consider_constant, disconnected_grad, zero_grad
+from clarray.gradient import (
+    Lop,
+    Rop,
+    consider_constant,
+    disconnected_grad,
+    grad,
+    grad_clip,
+    grad_scale,
+    hessian,
+    hessian_vector,
+    jacobian,
+    numeric_grad,
+    verify_grad,
+    zero_grad,
+)
 from clarray.graph.building import as_variable as as_tensor_variable
 from clarray.graph.building import constant
-from clarray.graph.gradient import grad
 from clarray.graph.nodes import Elemwise
 from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
 from clarray.graph.shared import SharedVariable as TensorSharedVariable
@@ -27,6 +40,7 @@ e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan
 
 __all__ = [
     "Elemwise", "TensorConstant", "TensorSharedVariable", "TensorType", "TensorVariable", "addbroadcast", "as_tensor",
+    "Lop", "Rop", "grad_clip", "grad_scale", "hessian", "hessian_vector", "jacobian", "numeric_grad", "verify_grad",
     "as_tensor_variable", "consider_constant", "constant", "disconnected_grad", "grad", "nnet", "patternbroadcast",
     "shared", "tensor", "unbroadcast", "zero_grad", *FUNCTIONS,
 ]  # fmt: skip
