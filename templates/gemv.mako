@@ -52,6 +52,7 @@ void kernel_main(
 % endfor
 % if spec.along == "k":
     // a's rows are contiguous: several of them share what is read of b
+    ${spec.ctype} found[${spec.most + rows}];
     for (idx i = 0; i < count; i += ${rows}) {
         ${spec.ctype} total[${rows}];
 % for r in range(rows):
@@ -81,15 +82,17 @@ void kernel_main(
             }
 % endfor
         }
-        for (idx l = i; l < min(i + ${rows}, count); l++) {
-            const ${spec.ctype} sum = total[l - i];
+        for (int r = 0; r < ${rows}; r++)
+            found[i + r] = total[r];
+    }
 % for x in spec.operands:
-            ${x.qualifier}${x.name} = ${x.name}_block;
+    ${x.qualifier}${x.name} = ${x.name}_block;
 % endfor
+    for (idx l = 0; l < count; l++) {
+        const ${spec.ctype} sum = found[l];
 % for line in spec.body:
-            ${line}
+        ${line}
 % endfor
-        }
     }
 % else:
     // a's columns are contiguous: several of them are added to the sums in one pass

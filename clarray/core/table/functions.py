@@ -59,7 +59,7 @@ log2 = _function("log2", grad=lambda g, out, x: (g / (x * LN2),), domain=POSITIV
 log10 = _function("log10", grad=lambda g, out, x: (g / (x * LN10),), domain=POSITIVE, doc="the logarithm to base 10")
 logaddexp = ufunc(
     "logaddexp", "x y", "special_logaddexp(x, y)", REAL_FLOATING, commutes=True,
-    grad=lambda g, out, x, y: (g * exp(x - out), g * exp(y - out)), doc="log(exp(x) + exp(y)) without overflow",
+    grad=lambda g, out, x, y: (g * expit(x - y), g * expit(y - x)), doc="log(exp(x) + exp(y)) without overflow",
 )  # fmt: skip
 
 sin = _function("sin", grad=lambda g, out, x: (g * cos(x),), doc="the sine")
