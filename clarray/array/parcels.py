@@ -49,20 +49,30 @@ class Parcel:
     def unpacked(self, target: Context) -> Block:
         """A block of another context, which is written before anything that is enqueued there from now on runs."""
         transfer.check_dtype(target, self.layout.dtype)
+        if not self.host.nbytes:
+            return target.memory.allocate(0)
+        if target.recorder is not None:
+            return target.recorder.transfer("to device", self.host.nbytes, self._unpacked, target)
+        return self._unpacked(target)
+
+    def _unpacked(self, target: Context) -> Block:
         host, event = self.host, self.event
-        if event is None or _is_done(event):
-            return transfer.upload(target, host, borrow=True)[2]
+        arrived = _is_done(event)
         in_place = target.traits.unified and not target.maps
         block = target.memory.adopt(host) if in_place else target.memory.allocate(host.nbytes)
-        with target.lock:
-            gate = cl.UserEvent(target.cl)
-            if in_place:
-                written = cl.enqueue_barrier(target.queue, wait_for=[gate])
-            else:
-                written = cl.enqueue_copy(target.queue, block.buffer, host, is_blocking=False, wait_for=[gate])
-            event.set_callback(COMPLETE, _opener(gate))
-            target.pending.append((written, host))
-            block.event = target.last_event = written
+        if arrived and not in_place:
+            transfer.write(block, 0, host)
+            return block
+        if not arrived:
+            with target.lock:
+                gate = cl.UserEvent(target.cl)
+                if in_place:
+                    written = cl.enqueue_barrier(target.queue, wait_for=[gate])
+                else:
+                    written = cl.enqueue_copy(target.queue, block.buffer, host, is_blocking=False, wait_for=[gate])
+                event.set_callback(COMPLETE, _opener(gate))
+                target.pending.append((written, host))
+                block.event = target.last_event = written
         counters.bytes_to_device += host.nbytes
         return block
 
