@@ -22,6 +22,7 @@ from clarray.errors import DeviceError
 from .convert import to_array
 from .eager import WEAK, aval_of, built, check_contexts, described, may_share_memory
 from .gpuarray import GpuArray
+from .raw_operation import RawOperation
 from .transfer import check_dtype
 
 
@@ -206,7 +207,8 @@ class RawKernel:
     An array is passed as its buffer, which begins with the array: of a view that begins elsewhere give
     `x.base_data` and, as a number, `x.offset`, or a copy. Strides are the kernel's own business. A scalar is
     passed as what `types` says at its place (a dtype; None for what is no scalar); without `types` scalars
-    are NumPy's. A `LocalMemory` is an argument too. Any array given may be written to.
+    are NumPy's. A `LocalMemory` is an argument too. Any array given may be written to. `op` makes an operation of it
+    that applies to variables.
     """
 
     def __init__(self, source: str, name: str, types: Sequence[Any] | None = None, options: Sequence[str] = ()) -> None:
@@ -247,6 +249,29 @@ class RawKernel:
             for x in arrays:
                 x.block.event = event
         counters.launches += 1
+
+    def op(
+        self, outputs: Callable[..., Any] | None, global_size: Any, local_size: Any = None,
+        arguments: Callable[..., Sequence[Any]] | None = None, overwrites: Sequence[int] = (), initial: Any = None,
+        grad: Callable[..., Any] | None = None,
+    ) -> RawOperation:  # fmt: skip
+        """The kernel as an operation on arrays and on variables, which returns new results.
+
+        `outputs` gets the operands' types (shape, dtype, ndim, size) and says those of the results: an operand's own,
+        `x.like(shape=..., dtype=...)`, a pair (shape, dtype), or a list of these. Where a function is compiled extents
+        may not be known yet: they may be computed with (+ - * // %), but not be asked for.
+
+        The kernel is called with the operands, then the results, or with what `arguments` makes of these: numbers for
+        extents, LocalMemory, another order. `global_size` and `local_size` are extents, or functions of the operands
+        and the results. Every array begins at the start of its buffer and lies in C order; operands that do not are
+        copied. Results hold whatever lay in memory, or `initial` everywhere. Operands that the kernel writes to are
+        named in `overwrites` by their positions: it gets copies of them, which are the first results.
+        `grad` is a function (g, out, *operands) that gives the gradient of each operand.
+
+            >>> op = scale.op(outputs=lambda x: x, global_size=lambda x, out: x.size, grad=lambda g, out, x: op(g))
+            >>> y = op(x)
+        """
+        return RawOperation(self, outputs, global_size, local_size, arguments, overwrites, initial, grad)
 
     def kernel(self, context: Context) -> Any:
         """The kernel object of a context, built at the first call; CompileError with the numbered source."""

@@ -125,5 +125,6 @@ def _replaced(returned: Sequence[Any], replace: dict[Variable, Variable]) -> lis
         if any(x in depends for x in node.inputs):
             depends.update(node.outputs)
     stop = {x for node in toposort(outputs) for x in (*node.inputs, *node.outputs) if x not in depends}
+    stop.update(replace.values())
     made = iter(rebuilt(outputs, replace, stop, phases=()))
     return [next(made) if isinstance(x, Variable) else x for x in returned]

@@ -1,0 +1,165 @@
+"""OpFromGraph: a graph that is an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from clarray.array.gpuarray import GpuArray
+from clarray.core.aval import Aval
+from clarray.core.op import Composite
+
+from . import gradient
+from .building import as_variable
+from .function import Function, MissingInputError, function
+from .rebroadcast import patternbroadcast
+from .rewrites import rebuilt
+from .shared import SharedVariable
+from .variable import Constant, Variable
+from .walk import leaves
+
+DEFAULT = "default"
+
+
+class OpFromGraph(Composite):
+    """The operation that computes `outputs` from `inputs`, variables of a graph, for whatever it is applied to.
+
+    Applied to variables it is one node, until a function is compiled: then its graph takes its place, fused with what
+    is around it, so that `inline` makes no difference. Applied to arrays alone it runs a function compiled once.
+    Operands are cast to the inputs' dtypes where that loses nothing. Shared variables in the graph are read; they
+    cannot be updated.
+
+    Its gradient is that of its graph. `lop_overrides` says another: a function (inputs, outputs, gradients of the
+    outputs) that gives the gradients of the inputs, or a list with one such function for each input, "default" for that
+    of the graph, or None where there is none. `grad_overrides` is the same without the outputs.
+
+    TypeError: inputs or outputs that are no variables; updates or givens. MissingInputError: outputs that depend on a
+    variable that is no input. ValueError: an input twice, or both overrides.
+    """
+
+    def __init__(
+        self, inputs: Sequence[Variable], outputs: Any, inline: bool = True, lop_overrides: Any = DEFAULT,
+        grad_overrides: Any = DEFAULT, rop_overrides: Any = DEFAULT, name: str | None = None, **options: Any,
+    ) -> None:  # fmt: skip
+        for option in ("updates", "givens"):
+            if options.pop(option, None):
+                raise TypeError(f"OpFromGraph() takes no {option}; give them to the function that uses it")
+        if options:
+            raise TypeError(f"OpFromGraph() has no option {', '.join(options)}")
+        self.name = name or "OpFromGraph"
+        self.single = not isinstance(outputs, list | tuple)
+        given = [outputs] if self.single else list(outputs)
+        for x in (*inputs, *given):
+            if not isinstance(x, Variable):
+                raise TypeError(f"OpFromGraph(): inputs and outputs are variables, {type(x).__name__} came")
+        for k, x in enumerate(inputs):
+            if isinstance(x, Constant | SharedVariable):
+                raise TypeError(f"OpFromGraph(): {x} has a value and is no input")
+            if x in inputs[:k]:
+                raise ValueError(f"OpFromGraph(): {x} is an input twice")
+        missing = [x for x in leaves(given, inputs) if x not in inputs and not isinstance(x, Constant | SharedVariable)]
+        if missing:
+            raise MissingInputError(
+                f"OpFromGraph(): outputs depend on {', '.join(x.described() for x in missing)}; put it into inputs"
+            )
+        updated = [x for x in leaves(given, inputs) if isinstance(x, SharedVariable) and x.default_update is not None]
+        if updated:
+            raise TypeError(f"OpFromGraph(): {updated[0]} has a default update, and the operation cannot update it")
+        if DEFAULT not in (_plain(lop_overrides), _plain(grad_overrides)):
+            raise ValueError("OpFromGraph(): give lop_overrides or grad_overrides, not both")
+        self.inline = inline
+        # a graph of its own, in which the inputs stand for nothing else
+        self.inputs = [Variable(x.aval, name=x.name) for x in inputs]
+        self.outputs = rebuilt(given, dict(zip(inputs, self.inputs, strict=True)), phases=())
+        self.nout = len(given)
+        self.overrides = lop_overrides if _plain(lop_overrides) != DEFAULT else grad_overrides
+        self.with_outputs = _plain(lop_overrides) != DEFAULT
+        self.rop_overrides = rop_overrides
+        if isinstance(self.overrides, list | tuple) and len(self.overrides) != len(self.inputs):
+            raise ValueError(
+                f"OpFromGraph(): {len(self.overrides)} overrides came for {len(self.inputs)} inputs; give one for each"
+            )
+        self._function: Function | None = None
+
+    @property
+    def differentiates(self) -> bool:
+        return _plain(self.overrides) != DEFAULT
+
+    def __call__(self, *operands: Any, **params: Any) -> Any:
+        """Apply: a result where `outputs` was one variable, else a list of them."""
+        if len(operands) != len(self.inputs):
+            names = ", ".join(map(str, self.inputs))
+            raise TypeError(f"{self.name}() takes {len(self.inputs)} operands ({names}), {len(operands)} came")
+        if any(isinstance(x, Variable) for x in operands):
+            found = super().__call__(*[self._fitted(x, y) for x, y in zip(operands, self.inputs, strict=True)])
+        else:
+            found = self._compiled()(*operands)
+        results = list(found) if isinstance(found, tuple | list) else [found]
+        return results[0] if self.single else results
+
+    def _fitted(self, value: Any, x: Variable) -> Variable:
+        """An operand as the input wants it."""
+        operand = as_variable(value)
+        if operand.ndim != x.ndim:
+            raise TypeError(f"{self.name}(): {operand.described()} came for the input {x.described()}")
+        if operand.aval.dtype != x.aval.dtype or operand.aval.weak is not None:
+            if operand.aval.weak is None and not np.can_cast(operand.aval.dtype, x.aval.dtype):
+                raise TypeError(
+                    f"{self.name}(): {operand.described()} to {x.dtype}, as input {x} is, would lose precision; cast it"
+                )
+            operand = operand.astype(x.dtype)
+        return operand if operand.broadcastable == x.broadcastable else patternbroadcast(operand, x.broadcastable)
+
+    def _compiled(self) -> Function:
+        if self._function is None:
+            outputs = [x.transfer(None) for x in self.outputs]
+            self._function = function(self.inputs, outputs, on_unused_input="ignore", name=self.name)
+        return self._function
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        return tuple([x.aval for x in self.outputs])
+
+    def lower(self, *operands: Any, **params: Any) -> Any:
+        if all(isinstance(x, GpuArray) for x in operands):
+            return tuple(self._compiled()(*operands))
+        return tuple(self._made(self.outputs, operands))
+
+    def _made(self, outputs: Sequence[Variable], operands: Sequence[Any]) -> list[Variable]:
+        """The graph with operands in place of the inputs."""
+        given = list(map(as_variable, operands))
+        return rebuilt(outputs, dict(zip(self.inputs, given, strict=True)), given, phases=())
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        gs, outs = (g, out) if isinstance(g, tuple | list) else ([g], [out])
+        filled = [x.zeros_like() if y is None else y for x, y in zip(outs, gs, strict=True)]
+        given = (list(operands), *((list(outs),) if self.with_outputs else ()), filled)
+        if callable(self.overrides):
+            found = self.overrides(*given)
+            return list(found) if isinstance(found, tuple | list) else [found]
+        wanted = [k for k, rule in enumerate(self.overrides) if rule == DEFAULT]
+        defaults = iter(self._default(gs, operands, wanted))
+        results: list[Any] = []
+        for rule in self.overrides:
+            results.append(next(defaults) if rule == DEFAULT else None if rule is None else rule(*given))
+        return results
+
+    def _default(self, gs: Sequence[Any], operands: Sequence[Any], wanted: Sequence[int]) -> list[Variable]:
+        """The gradients of the graph for some of its inputs."""
+        if not wanted:
+            return []
+        known = {x: Variable(y.aval) for x, y in zip(self.outputs, gs, strict=True) if y is not None}
+        made = gradient.grad(
+            None, [self.inputs[k] for k in wanted], known_grads=dict(known), disconnected_inputs="ignore"
+        )
+        replace: dict[Variable, Variable] = dict(zip(self.inputs, map(as_variable, operands), strict=True))
+        replace |= {known[x]: y for x, y in zip(self.outputs, gs, strict=True) if y is not None}
+        return rebuilt(made, replace, set(replace.values()), phases=())
+
+
+def _plain(overrides: Any) -> Any:
+    """Overrides that are all the default ones as that word."""
+    if isinstance(overrides, list | tuple) and all(x == DEFAULT for x in overrides):
+        return DEFAULT
+    return overrides if isinstance(overrides, str) else object()
