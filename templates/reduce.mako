@@ -1,5 +1,6 @@
 <%page args="spec"/>\
-## o0[k] = finish(combine over r of map(x0[k, r], x1[k, r], ...)), kept axes k and reduced axes r merged, axis 0 innermost.
+## o0[k] = finish(combine over r of map(x0[k, r], x1[k, r], ...)), kept axes k and reduced axes r merged, axis 0 innermost;
+## o1 and more likewise, of other rows over the same elements.
 <%
     kept, reduced, lanes, streams = range(1, spec.kept_rank), range(1, spec.reduced_rank), spec.lanes, spec.streams
     fields = list(enumerate(spec.ctypes))
@@ -80,7 +81,7 @@ kernel void kernel_main(
     const idx ${x.name}_step${a},
 % endfor
 % endfor
-    const ${spec.real_out} count, const ${spec.real_out} correction)
+    ${", ".join(f"const {ctype} {count}, const {ctype} {correction}" for ctype, count, correction in spec.counts)})
 {
 % if spec.walk == "chunk":
     const idx part = get_global_id(1);
@@ -255,7 +256,9 @@ kernel void kernel_main(
             o${k}_data[o${k}_offset + part * (items / blocks * k0) + flat + l] = acc${top}_${k}[l];
 % endfor
 % else:
-            o0_data[o0_offset + (j0 + l) * o_kept0${"".join(f" + q{a} * o_kept{a}" for a in kept)}] = ${spec.finished(acc(top, "l"))};
+% for k, text in enumerate(spec.finished(acc(top, "l"))):
+            o${k}_data[o${k}_offset + (j0 + l) * o_kept0${"".join(f" + q{a} * o_kept{a}" for a in kept)}] = ${text};
+% endfor
 % endif
         }
     }

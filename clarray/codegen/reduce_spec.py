@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -19,17 +19,31 @@ from .operand import Operand, scalar_parameters
 AHEAD = 4096  # bytes between what is read and what is asked for
 
 
-@dataclass(frozen=True)
-class Reduce:
-    """The Spec of `reduce.mako`. A stage is "whole", "first" (writes states) or "last" (reads them)."""
-
-    template: ClassVar[str] = "reduce"
+class Row(NamedTuple):
+    """One of the reductions of a kernel."""
 
     op: Reduction
-    expr: Expr  # the row's operands, in the dtype it computes in; in the last stage the state's fields
     kind: str  # the kind letter that selects the row's code
     accumulator: NumpyDType
     out: NumpyDType
+
+    @property
+    def cascade(self) -> bool:
+        """Whether partial sums are folded through levels."""
+        return self.op.cascade and state_dtypes(self.op, self.accumulator, np.dtype("int64"))[0].kind in "fc"
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """The Spec of `reduce.mako`. A stage is "whole", "first" (writes states) or "last" (reads them).
+
+    The state is that of each row, one after the other.
+    """
+
+    template: ClassVar[str] = "reduce"
+
+    rows: tuple[Row, ...]
+    expr: Expr  # the rows' operands, in the dtypes they compute in; in the last stage the state's fields
     inputs: tuple[Operand, ...]
     stage: str
     kept_rank: int
@@ -44,22 +58,23 @@ class Reduce:
 
     @property
     def fp64(self) -> bool:
-        return self.expr.fp64 or any(dtypes.DTYPES[d].is_double for d in (*self.fields, self.out))
+        used = (*self.fields, *(row.out for row in self.rows))
+        return self.expr.fp64 or any(dtypes.DTYPES[d].is_double for d in used)
 
     @property
     def own_code(self) -> bool:
         """Whether the user's code is in it, whose calls stay as they are."""
-        return self.op.own_code or self.expr.own_code
+        return self.expr.own_code or any(row.op.own_code for row in self.rows)
 
     @property
     def preamble(self) -> str:
         """What the user's code wants before the kernel."""
-        return self.op.preamble
+        return "\n".join(dict.fromkeys(row.op.preamble for row in self.rows if row.op.preamble))
 
     @property
     def fields(self) -> tuple[NumpyDType, ...]:
         """The dtypes of the state."""
-        return state_dtypes(self.op, self.accumulator, self.index)
+        return fields_of(self.rows, self.index)
 
     @property
     def far(self) -> list[Operand]:
@@ -78,7 +93,7 @@ class Reduce:
     @property
     def cascade(self) -> bool:
         """Whether partial sums are folded through levels."""
-        return self.op.cascade and self.fields[0].kind in "fc"
+        return any(row.cascade for row in self.rows)
 
     @property
     def levels(self) -> int:
@@ -92,20 +107,21 @@ class Reduce:
 
     @property
     def results(self) -> list[tuple[str, str]]:
-        """Storage type and name of each buffer written: the result, or the state's fields."""
+        """Storage type and name of each buffer written: the results, or the state's fields."""
         if self.stage == "first":
             return [(dtypes.DTYPES[d].ctype, f"o{k}") for k, d in enumerate(self.fields)]
-        return [(dtypes.DTYPES[self.out].storage, "o0")]
+        return [(dtypes.DTYPES[row.out].storage, f"o{k}") for k, row in enumerate(self.rows)]
 
     @property
-    def real_out(self) -> str:
-        """The C type of `count` and `correction`."""
-        return dtypes.DTYPES[self.out].real_ctype if self.out.kind in "fc" else "long"
+    def counts(self) -> list[tuple[str, str, str]]:
+        """For each row the C type and the names of its `count` and `correction`."""
+        names = [("count", "correction"), *((f"count{k}", f"correction{k}") for k in range(1, len(self.rows)))]
+        return [(dtypes.DTYPES[real_of(row.out)].ctype, *pair) for row, pair in zip(self.rows, names, strict=False)]
 
     @property
-    def identity(self) -> tuple[str, ...]:
+    def identity(self) -> list[str]:
         """The state of no elements."""
-        return tuple(self._fill(code) for code in self.op.identity[self.kind])
+        return [self._fill(code, row) for row in self.rows for code in row.op.identity[row.kind]]
 
     def element(self, index: str) -> tuple[list[str], list[str]]:
         """Statements for one element, and the C text of the state it makes."""
@@ -113,8 +129,11 @@ class Reduce:
         lines, names = self.expr.body({k: x.at(index) for k, x in zip(loads, self.inputs, strict=True)})
         if self.stage == "last":
             return list(lines), list(names)
-        values = dict(zip(self.op.letters, names, strict=True))
-        return list(lines), [replace_words(self._fill(code), values) for code in self.op.map[self.kind]]
+        state: list[str] = []
+        for row in self.rows:
+            values, names = dict(zip(row.op.letters, names)), names[len(row.op.letters) :]
+            state += [replace_words(self._fill(code, row), values) for code in row.op.map[row.kind]]
+        return list(lines), state
 
     @property
     def index_ctype(self) -> str:
@@ -123,30 +142,58 @@ class Reduce:
 
     def combine(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
         """Statements that join state `b` into the variables `a`."""
-        return self._joined(self.op.combine[self.kind], a, b)
+        return self._joined(a, b, in_order=False)
 
     def step(self, a: Sequence[str], b: Sequence[str]) -> list[str]:
         """Statements that join the state `b` of a later element into the variables `a`."""
-        ordered = self.stage != "last"  # parts are joined in any order
-        return self._joined((self.op.step if ordered else self.op.combine)[self.kind], a, b)
+        return self._joined(a, b, in_order=self.stage != "last")  # parts are joined in any order
 
-    def _joined(self, code: Sequence[str], a: Sequence[str], b: Sequence[str]) -> list[str]:
-        names = {f"a{k}": x for k, x in enumerate(a)} | {f"b{k}": x for k, x in enumerate(b)}
-        texts = [replace_words(self._fill(text), names) for text in code]
-        if len(texts) == 1:
-            return [f"{a[0]} = {texts[0]};"]
-        joined = [f"const {t} joined{k} = {text};" for k, (t, text) in enumerate(zip(self.ctypes, texts, strict=True))]
-        return ["{", *joined, *(f"{x} = joined{k};" for k, x in enumerate(a)), "}"]
+    def _joined(self, a: Sequence[str], b: Sequence[str], in_order: bool) -> list[str]:
+        lines: list[str] = []
+        ctypes = self.ctypes
+        for row, at in self._placed():
+            names = {f"a{k}": x for k, x in enumerate(a[at])} | {f"b{k}": x for k, x in enumerate(b[at])}
+            code = (row.op.step if in_order else row.op.combine)[row.kind]
+            texts = [replace_words(self._fill(text, row), names) for text in code]
+            if len(texts) == 1:
+                lines.append(f"{a[at][0]} = {texts[0]};")
+                continue
+            joined = [f"const {t} joined{k} = {text};" for k, (t, text) in enumerate(zip(ctypes[at], texts))]
+            lines += ["{", *joined, *(f"{x} = joined{k};" for k, x in enumerate(a[at])), "}"]
+        return lines
 
-    def finished(self, a: Sequence[str]) -> str:
-        """C text of what is stored of a state."""
-        (code,) = self.op.finish[self.kind]
-        text = replace_words(self._fill(code), {f"a{k}": x for k, x in enumerate(a)})
-        return expr.stored(f"({dtypes.DTYPES[self.out].ctype})({text})", dtypes.DTYPES[self.out])
+    def finished(self, a: Sequence[str]) -> list[str]:
+        """C text of what is stored of a state, for each row."""
+        found = []
+        for (row, at), (_, count, correction) in zip(self._placed(), self.counts, strict=True):
+            (code,) = row.op.finish[row.kind]
+            names = {f"a{k}": x for k, x in enumerate(a[at])} | {"count": count, "correction": correction}
+            text = replace_words(self._fill(code, row), names)
+            found.append(expr.stored(f"({dtypes.DTYPES[row.out].ctype})({text})", dtypes.DTYPES[row.out]))
+        return found
 
-    def _fill(self, code: str) -> str:
+    def _placed(self) -> Iterator[tuple[Row, slice]]:
+        """Each row, and where its fields lie in the state."""
+        first = 0
+        for row in self.rows:
+            yield row, slice(first, first + len(row.op.state))
+            first += len(row.op.state)
+
+    def _fill(self, code: str, row: Row) -> str:
         last = expr.literal(np.iinfo(self.index).max, dtypes.DTYPES[self.index])
-        return fill(code, dtypes.DTYPES[self.fields[0]], dtypes.DTYPES[self.out]).replace("{LAST}", last)
+        first = state_dtypes(row.op, row.accumulator, self.index)[0]
+        return fill(code, dtypes.DTYPES[first], dtypes.DTYPES[row.out]).replace("{LAST}", last)
+
+
+def fields_of(rows: Sequence[Row], index: NumpyDType) -> tuple[NumpyDType, ...]:
+    """The dtypes of the fields of rows' states."""
+    return tuple(d for row in rows for d in state_dtypes(row.op, row.accumulator, index))
+
+
+def real_of(out: NumpyDType) -> NumpyDType:
+    """The dtype in registers of `count` and `correction`, for a result's."""
+    real = dtypes.real(out) if out.kind in "fc" else np.dtype("int64")
+    return np.dtype("float32") if real == np.float16 else real
 
 
 def fill(code: str, state: dtypes.DType, out: dtypes.DType) -> str:

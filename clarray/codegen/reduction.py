@@ -29,7 +29,7 @@ from clarray.errors import DeviceError
 
 from .operand import Operand
 from .plan import INT32_MAX, Argument, Buffer, Launch, Offset, Plan, Scalar, Value, ceil_div, is_wide
-from .reduce_spec import Reduce, state_dtypes
+from .reduce_spec import Reduce, Row, fields_of, real_of
 from .tuning import Sample, Tunable, tunable
 
 FOLD = 16  # most steps between two folds of a cascade, at every level
@@ -72,39 +72,58 @@ def lower(
     `body` makes the row's operands, already in the dtypes that the row computes in; `inputs[k]` is the
     operand of load k and broadcasts to `shape`. `out` has the kept axes, with or without the reduced ones.
     """
-    if out.size == 0:
-        return Plan((out,), ())
-    loads = sorted(body.leaves("load"))
-    walk = _walk(out, [inputs[k] for k in loads], shape, axes, in_order="index" in op.state)
-    wide = is_wide([out, *inputs], traits.kind, prod(shape))
     kind = body.nodes[body.outputs[0]].dtype.kind
-    make = _Maker(op, kind, accumulator, out.dtype, traits, wide, prod(walk.reduced), correction)
-    numbers = [1 + k for k in loads]
-    rows = [dtypes.DTYPES[inputs[k].dtype] for k in loads]
+    return lower_rows([Row(op, kind, accumulator, out.dtype)], body, [out], inputs, shape, axes, traits, [correction])
+
+
+def lower_rows(
+    rows: Sequence[Row],
+    body: Expr,
+    outs: Sequence[Layout],
+    inputs: Sequence[Layout],
+    shape: tuple[int, ...],
+    axes: tuple[int, ...],
+    traits: Traits,
+    corrections: Sequence[float],
+) -> Plan:
+    """`lower` of several rows in one pass; `body` makes the operands of the first, then those of the next.
+
+    Of `outs`, the kept axes have the same strides in elements.
+    """
+    out, results = outs[0], len(outs)
+    if out.size == 0:
+        return Plan(tuple(outs), ())
+    loads = sorted(body.leaves("load"))
+    walk = _walk(out, [inputs[k] for k in loads], shape, axes, any("index" in row.op.state for row in rows))
+    wide = is_wide([*outs, *inputs], traits.kind, prod(shape))
+    make = _Maker(tuple(rows), traits, wide, prod(walk.reduced), tuple(corrections))
+    numbers = [results + k for k in loads]
+    kinds = [dtypes.DTYPES[inputs[k].dtype] for k in loads]
     names = [f"x{k}" for k in loads]
     parts = make.parts(walk)
     if parts > STEPS and "loop_limit" in traits.quirks:  # the last stage would leave its loop and answer wrong
         raise DeviceError(
-            f"{op.name}() of {prod(walk.reduced):,} elements at once is too long for this driver, whose loops "
+            f"{rows[0].op.name}() of {prod(walk.reduced):,} elements at once is too long for this driver, whose loops "
             f"end after 65,535 steps; reduce pieces of at most {STEPS * STEPS:,}"
         )
     if parts == 1:
-        return Plan((out,), (make.launch("whole", body, walk, [0], numbers, rows, names, 1),))
+        return Plan(tuple(outs), (make.launch("whole", body, walk, range(results), numbers, kinds, names, 1),))
     kept = prod(walk.kept)
-    fields = state_dtypes(op, accumulator, make.index)
-    first_scratch = 1 + len(inputs)
+    fields = make.fields
+    first_scratch = results + len(inputs)
     scratch = [first_scratch + k for k in range(len(fields))]
-    first = make.launch("first", body, walk, scratch, numbers, rows, names, parts)
+    first = make.launch("first", body, walk, scratch, numbers, kinds, names, parts)
     joined = Walk(
         walk.kept, (parts,), (walk.kept_steps[0], *[flat_steps(walk.kept)] * len(fields)), ((kept,),) * len(fields)
     )
     builder = expr.Builder()
     stored = [np.dtype("float32") if d == np.float16 else d for d in fields]  # as they are in registers
     state = builder.build([builder.load(k, d) for k, d in enumerate(stored)])
-    state_rows = [dtypes.DTYPES[d] for d in stored]
-    last = make.launch("last", state, joined, [0], scratch, state_rows, [f"x{k}" for k in range(len(fields))], 1)
+    state_kinds = [dtypes.DTYPES[d] for d in stored]
+    state_names = [f"x{k}" for k in range(len(fields))]
+    last = make.launch("last", state, joined, range(results), scratch, state_kinds, state_names, 1)
     sizes = tuple(parts * kept * d.itemsize for d in stored)
-    return Plan((out,), (first, last), sizes)
+    return Plan(tuple(outs), (first, last), sizes)
 
 
 def fold_of(steps: int, levels: int) -> int:
@@ -139,16 +158,13 @@ def _walk(out: Layout, inputs: Sequence[Layout], shape: tuple[int, ...], axes: t
 
 @dataclass(frozen=True)
 class _Maker:
-    """What the launches of one reduction have in common."""
+    """What the launches of one reduction, or of several over the same elements, have in common."""
 
-    op: Reduction
-    kind: str
-    accumulator: NumpyDType
-    out: NumpyDType
+    rows: tuple[Row, ...]
     traits: Traits
     wide: bool
     count: int
-    correction: float
+    corrections: tuple[float, ...]
 
     @property
     def walk(self) -> str:
@@ -157,7 +173,13 @@ class _Maker:
     @property
     def index(self) -> NumpyDType:
         """Narrow where that suffices: as wide as a float32, it goes through the same vector lanes."""
-        return np.dtype("int32" if self.count <= INT32_MAX and not self.op.own_code else "int64")
+        own_code = any(row.op.own_code for row in self.rows)
+        return np.dtype("int32" if self.count <= INT32_MAX and not own_code else "int64")
+
+    @property
+    def fields(self) -> tuple[NumpyDType, ...]:
+        """The dtypes of the state."""
+        return fields_of(self.rows, self.index)
 
     def along(self, walk: Walk) -> str:
         """Lanes lie along whichever side has the smaller stride in the largest input, the first of equals, but not
@@ -170,7 +192,7 @@ class _Maker:
         for kept, reduced in inputs:
             near = abs(kept[-1]) if walk.kept[-1] > 1 else 0
             if near or reduced[-1]:
-                if self.walk == "chunk" and near and prod(walk.reduced) < SHORT * len(self.op.state) <= prod(walk.kept):
+                if self.walk == "chunk" and near and prod(walk.reduced) < SHORT * len(self.fields) <= prod(walk.kept):
                     return "kept"
                 return "kept" if near and (near < abs(reduced[-1]) or not reduced[-1]) else "reduced"
         return "reduced"
@@ -178,8 +200,8 @@ class _Maker:
     @property
     def lanes(self) -> int:
         """Most results that a CPU's work-item makes side by side."""
-        state = sum(d.itemsize for d in state_dtypes(self.op, self.accumulator, self.index))
-        nbytes: int = self.traits.choice("reduce_block", self.accumulator.name, BLOCK)
+        state = sum(d.itemsize for d in self.fields)
+        nbytes: int = self.traits.choice("reduce_block", self.rows[0].accumulator.name, BLOCK)
         return max(NARROW, 1 << (nbytes // state).bit_length() - 1)
 
     def blocks(self, walk: Walk) -> int:
@@ -200,7 +222,7 @@ class _Maker:
         run = min(walk.reduced[-1], ceil_div(prod(walk.reduced), parts))
         if not self.traits.prefetches or run < RUN or prod(walk.kept) * prod(walk.reduced) <= CACHED:
             return 0
-        fields = state_dtypes(self.op, self.accumulator, self.index)
+        fields = self.fields
         if len(fields) > 1 or run < 16 * RUN:
             return 1
         return max(1, min(4, REGISTERS // (LANES * fields[0].itemsize)))
@@ -219,7 +241,7 @@ class _Maker:
             hands = ceil_div(wanted, kept) if kept * reduced > 4 * SMALL else 1
             return max(ceil_div(reduced, PART), min(hands, ceil_div(reduced, SMALL)), 1)
         blocks = prod(walk.kept[:-1]) * self.blocks(walk)
-        least = max(ceil_div(reduced, FOLD**3), 1) if self.op.cascade else 1
+        least = max(ceil_div(reduced, FOLD**3), 1) if any(row.op.cascade for row in self.rows) else 1
         enough = self.traits.compute_units if kept * reduced <= CACHED else wanted
         if blocks >= enough or kept * reduced <= 4 * SMALL:
             return least
@@ -232,7 +254,7 @@ class _Maker:
         walk: Walk,
         results: Sequence[int],
         numbers: Sequence[int],
-        rows: Sequence[dtypes.DType],
+        kinds: Sequence[dtypes.DType],
         names: Sequence[str],
         parts: int,
     ) -> Launch:
@@ -243,10 +265,10 @@ class _Maker:
         streams, far = max(1, found), found > 0
         inner = [s[-1] for s in (walk.kept_steps[1:] if along == "kept" else walk.reduced_steps)]
         inputs = tuple(
-            Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, rows, inner, strict=True)
+            Operand(name, row, s if s in (0, 1) else "s") for name, row, s in zip(names, kinds, inner, strict=True)
         )
         spec = Reduce(
-            self.op, body, self.kind, self.accumulator, self.out, inputs, stage,
+            self.rows, body, inputs, stage,
             len(walk.kept), len(walk.reduced), along, lanes, streams, far, self.walk, self.wide, self.index,
         )  # fmt: skip
         blocks = self.blocks(walk) if along == "kept" and self.walk == "chunk" else walk.kept[-1]
@@ -283,9 +305,9 @@ class _Maker:
         for kept, red in zip(walk.kept_steps[1:], walk.reduced_steps, strict=True):
             arguments += [Value(step, index) for step in reversed(kept)]
             arguments += [Value(step, index) for step in reversed(red)]
-        real: Any = dtypes.real(self.out).name if self.out.kind in "fc" else "int64"
-        real = "float32" if real == "float16" else real
-        arguments += [Value(self.count, real), Value(self.correction, real)]
+        for row, correction in zip(self.rows, self.corrections, strict=True):
+            real = real_of(row.out).name
+            arguments += [Value(self.count, real), Value(correction, real)]
         return Launch(spec, tuple(arguments), global_size, local_size)
 
 
