@@ -91,6 +91,7 @@ class Binder:
                 failures.in_step(error, step, self.places, self.shapes)
                 raise
         self.current = None
+        self.tape.shapes = {x: self.shapes[x] for step in steps for x in (*step.inputs, *step.outputs)}
         self._finish(fresh)
         self._free()
         return self.tape

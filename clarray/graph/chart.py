@@ -27,7 +27,7 @@ def bars(title: str, rows: Sequence[tuple[str, str, float]]) -> str:
     for kind, colour in colours.items():
         out.append(f'<rect x="{x}" y="{MARGIN + 24}" width="11" height="11" fill="{colour}"/>')
         out.append(f'<text x="{x + 15}" y="{MARGIN + 34}">{escape(kind)}</text>')
-        x += 30 + 7 * len(kind)
+        x += 32 + 8 * len(kind)
     for k, (name, kind, value) in enumerate(rows):
         y = MARGIN + 30 + ROW * (k + 1)
         short = name if len(name) <= 56 else f"{name[:53]}..."

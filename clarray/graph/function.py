@@ -336,6 +336,15 @@ class Function:
                 return x
         raise KeyError(f"function {self.name} has no state {item}")
 
+    def plot(self, path: Any = None) -> str:
+        """What it runs as SVG, written to `path` if there is one: a box for each kernel and transfer.
+
+        Arrows say dtype and shape (of the last call). Where it was profiled, colours say how long kernels took.
+        """
+        from .picture import plot
+
+        return plot(self, path)
+
     def sync_shared(self) -> None:
         """Wait for its shared variables."""
         for container in self._containers:

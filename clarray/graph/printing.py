@@ -26,7 +26,7 @@ def debugprint(
     """
     if ids not in ("CHAR", "int", "id", ""):
         raise ValueError(f"debugprint(): ids is 'CHAR', 'int', 'id' or '', {ids!r} came")
-    outputs = _outputs(obj)
+    outputs = outputs_of(obj)
     text = "".join(f"{line}\n" for line in _tree(outputs, depth, print_type, ids, stop_on_name))
     if isinstance(file, str) and file == "str":
         return text
@@ -34,13 +34,14 @@ def debugprint(
     return file
 
 
-def _outputs(obj: Any) -> list[Any]:
+def outputs_of(obj: Any) -> list[Any]:
+    """The variables that a variable, a function or a collection of them stands for."""
     if isinstance(obj, Function):
         return list(obj.maker.fgraph.outputs)
     if isinstance(obj, Variable):
         return [obj]
     if isinstance(obj, Iterable) and not isinstance(obj, str):
-        return [x for part in obj for x in _outputs(part)]
+        return [x for part in obj for x in outputs_of(part)]
     raise TypeError(f"debugprint() takes variables or functions, {type(obj).__name__} came")
 
 

@@ -54,13 +54,14 @@ Watch = Callable[[Record, Slots], None]
 class Tape:
     """What a call does for arguments of certain layouts: launches over slots, then results."""
 
-    __slots__ = ("blocks", "dead", "records", "results", "steps", "width")
+    __slots__ = ("blocks", "dead", "records", "results", "shapes", "steps", "width")
 
     def __init__(self, width: int) -> None:
         self.width = width  # slots of the caller, which come first
         self.blocks: Slots = []  # what the other slots hold beforehand: constants
         self.steps: list[Callable[[Slots], None]] = []
         self.records: list[Record] = []  # one for each step
+        self.shapes: dict[Variable, tuple[int, ...]] = {}  # of what the steps read and make
         self.dead: dict[int, list[int]] = {}  # by step: the slots that nobody reads after it
         self.results: list[tuple[int, Layout | None, Any]] = []  # slot, layout, offset; or -1, None, a known ndarray
 

@@ -193,6 +193,26 @@ def test_bars(step):
     assert lengths[-1] > 0
 
 
+def test_picture(step, tmp_path):
+    """One box a step, in a colour by its time; arrows tell dtype and shape of the last call."""
+    inputs, cost, updates, arguments, _ = step
+    f = ca.function(inputs, cost, updates=updates, profile=True)
+    count = len(f.maker.fgraph.toposort())
+    assert "scale" not in f.plot()
+    f(*arguments)
+    assert f.plot(tmp_path / "f.svg") == (tmp_path / "f.svg").read_text()
+    root = ET.fromstring(f.plot())
+    kinds = [e.get("class").removeprefix("node ") for e in root.iter() if e.get("class", "").startswith("node")]
+    assert (kinds.count("box"), kinds.count("input"), kinds.count("output")) == (count, 2, 2)
+    assert kinds.count("shared") == 1
+    texts = [e.text for e in root.iter() if e.tag.endswith("text")]
+    assert {"float32[300, 50]", "float32[50]", "new w"} <= set(texts)
+    shown = [float(m[1]) * UNITS[m[2]] for m in (re.fullmatch(r"([\d.]+) (µs|ms|s)", t) for t in texts) if m]
+    times = [w.device / w.calls for w in f.profile.nodes.values()]
+    assert max(shown) == pytest.approx(max(times), rel=0.01)
+    assert sum(shown) == pytest.approx(sum(times) + max(times), rel=0.02)  # the scale tells the greatest, too
+
+
 def test_figures():
     assert [told(x) for x in (0, 1.5e-6, 1.234e-3, 0.0123, 2.5)] == [
         "0.00 µs",
