@@ -6,6 +6,10 @@ ClarrayError
 ├── OutOfDeviceMemory   (MemoryError)  an allocation passes the device or the limit
 ├── CompileError                       a kernel the driver refuses, with its source
 ├── RenderError                        a template that does not print
+├── LinAlgError         (numpy.linalg.LinAlgError)  a matrix that is singular or not positive definite
+├── BadRewrite                         a rewrite that DebugMode found to change a value
+├── BadKernel                          a kernel that DebugMode found to be wrong
+├── NotFinite           (AssertionError)  a NaN, infinity or big value that NanGuardMode found
 └── ConfigError         (ValueError)   a bad flag, environment variable or rc file
 
 Wrong shapes, dtypes, indices and axes stay ValueError, TypeError and IndexError
@@ -16,12 +20,18 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 __all__ = [
+    "BadKernel",
+    "BadRewrite",
     "ClarrayError",
     "CompileError",
     "ConfigError",
     "DeviceError",
     "DeviceNotFound",
+    "LinAlgError",
+    "NotFinite",
     "OutOfDeviceMemory",
     "RenderError",
 ]
@@ -84,6 +94,22 @@ class CompileError(ClarrayError):
 
 class RenderError(ClarrayError):
     """A template that does not print for the spec it was given."""
+
+
+class LinAlgError(ClarrayError, np.linalg.LinAlgError):
+    """A matrix that an operation has no result for: singular, or not positive definite. A ValueError, as NumPy's."""
+
+
+class BadRewrite(ClarrayError):
+    """A rewrite that changed a value, found by DebugMode: names the rule, the node, the difference and the line."""
+
+
+class BadKernel(ClarrayError):
+    """A kernel that DebugMode found to be wrong: a value, a write into an operand, or memory left unwritten."""
+
+
+class NotFinite(ClarrayError, AssertionError):
+    """A NaN, an infinity or a value too big that NanGuardMode found, with the node that made it."""
 
 
 class ConfigError(ClarrayError, ValueError):

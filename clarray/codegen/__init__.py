@@ -3,6 +3,7 @@
 # these declare how Ops of a class are lowered, and what of it can be tuned
 from . import convolution as convolution
 from . import custom as custom
+from . import dense as dense
 from . import fft as fft
 from . import indexing as indexing
 from . import inline_tuning as inline_tuning

@@ -10,8 +10,16 @@ from clarray.array.convert import to_array
 from clarray.array.gpuarray import GpuArray
 from clarray.core import linear, ops
 from clarray.core.movement import reshape
+from clarray.errors import LinAlgError
 
-__all__ = ["dot", "inner", "matmul", "matrix_transpose", "outer", "tensordot", "vdot", "vecdot"]
+from .decompositions import cholesky, det, inv, matrix_power, slogdet, solve, solve_triangular
+from .norms import cross, diagonal, matrix_norm, multi_dot, norm, trace, vector_norm
+
+__all__ = [
+    "LinAlgError", "cholesky", "cross", "det", "diagonal", "dot", "inner", "inv", "matmul", "matrix_norm",
+    "matrix_power", "matrix_transpose", "multi_dot", "norm", "outer", "slogdet", "solve", "solve_triangular",
+    "tensordot", "trace", "vdot", "vecdot", "vector_norm",
+]  # fmt: skip
 
 
 def matmul(x1: Any, x2: Any, /, out: Any = None) -> Any:

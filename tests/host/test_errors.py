@@ -13,6 +13,7 @@ EXAMPLES = {
     "OutOfDeviceMemory": errors.OutOfDeviceMemory(3 << 30, 1536, 2 << 30, "opencl0:0"),
     "CompileError": errors.CompileError("no build", "kernel void f() {}\n", "k:1:2: error: e"),
     "RenderError": errors.RenderError("gemm.mako"),
+    "LinAlgError": errors.LinAlgError("singular matrix"),
     "ConfigError": errors.ConfigError("floatX"),
 }
 
