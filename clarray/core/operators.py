@@ -146,15 +146,16 @@ class Operators:
         """The arithmetic mean along `axis`."""
         return ops.mean(self, axis=axis, dtype=dtype, keepdims=keepdims)
 
-    def var(self: Any, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
-        """The variance along `axis`, of which count - `correction` is the divisor."""
+    def var(self: Any, axis: Any = None, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
+        """The variance along `axis`, of which count - `correction` is the divisor (`ddof` is NumPy's name for it)."""
+        correction = correction or ddof
         exact = np.dtype("float32") if self.dtype == np.dtype("float16") else None  # a half's mean would be too coarse
         mean = ops.mean(self, axis=axis, dtype=exact, keepdims=True)
         return ops.var(self, mean, axis=axis, keepdims=keepdims, correction=correction)
 
-    def std(self, axis: Any = None, correction: float = 0, keepdims: bool = False) -> Any:
+    def std(self, axis: Any = None, correction: float = 0, keepdims: bool = False, ddof: float = 0) -> Any:
         """The standard deviation along `axis`: the root of `var`."""
-        return ops.sqrt(self.var(axis, correction, keepdims))
+        return ops.sqrt(self.var(axis, correction or ddof, keepdims))
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Any:
         """The greatest element along `axis`."""

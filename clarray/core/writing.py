@@ -20,7 +20,7 @@ class PutSlice(Op):
     infers_holes = True  # of the index only what is known is looked at
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
-        x, value = avals
+        x, value = avals[:2]  # without the values of an index
         if _is_known(params["index"]):
             part = slice_.shape([x.shape], params)
             if None not in part and None not in value.shape and not broadcasts_to(value.shape, part):

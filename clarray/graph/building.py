@@ -9,18 +9,19 @@ import numpy as np
 
 from clarray.array.gpuarray import GpuArray
 from clarray.config import config
-from clarray.core import dtypes, indexing, movement
+from clarray.core import dtypes, movement
 from clarray.core.aval import Aval
 from clarray.core.op import Op
 
 from .origin import current_line
+from .tracing import default_float
 from .variable import Apply, Constant, Hole, Variable
 
 
 def weak_dtype(cls: type) -> np.dtype[Any]:
     """The dtype of a Python scalar that stands alone: floats are floatX."""
-    wide = config.floatX == "float64"
-    named = {bool: "bool", int: "int64", float: config.floatX, complex: "complex128" if wide else "complex64"}
+    real = default_float()
+    named = {bool: "bool", int: "int64", float: real, complex: "complex128" if real == "float64" else "complex64"}
     return np.dtype(named[cls])
 
 
@@ -62,12 +63,16 @@ def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
         raise TypeError(f"{op.name}(): out= has no meaning for variables; their functions make new results")
     inputs = [x if isinstance(x, Variable) else as_variable(x) for x in operands]
     count = len(inputs)
-    fp64 = config.floatX == "float64"
+    fp64 = default_float() == "float64"
     kept = {name: _dig(x, inputs) for name, x in params.items() if name != "out"}
     if kept.get("dtype") is not None:
         kept["dtype"] = np.dtype(kept["dtype"])
     avals = op.infer([x.aval for x in inputs], kept, fp64) if len(inputs) == count else _partly(op, inputs, kept, fp64)
     node = Apply(op, inputs, count, kept, avals, fp64, current_line())
+    if config.compute_test_value != "off":
+        from .testvalues import compute
+
+        compute(node)
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs
 
 
@@ -120,7 +125,7 @@ def _partly(op: Op, inputs: Sequence[Variable], params: Mapping[str, Any], fp64:
     first = inputs[0].aval
     if "shape" in params:
         return (Aval(tuple(None if isinstance(n, Hole) or n == -1 else n for n in params["shape"]), first.dtype),)
-    if "index" in params and op is not movement.unslice:
+    if "index" in params and op is not movement.unslice:  # those that write a part infer by themselves
         shape: list[int | None] = list(first.shape)
         axis, index = 0, []
         missing = len(shape) - sum(part is not None and part != movement.ELLIPSIS for part in params["index"])
@@ -137,53 +142,9 @@ def _partly(op: Op, inputs: Sequence[Variable], params: Mapping[str, Any], fp64:
     return op.infer([x.aval for x in inputs], params, fp64)
 
 
-# indices
-
-
-def item(x: Variable, index: Any) -> Variable:
-    """x[index]: a view for integers, slices, None and Ellipsis, in which integers may be variables; else `take`."""
-    parts = index if isinstance(index, tuple) else (index,)
-    if all(map(_is_basic, parts)):
-        return movement.slice_(x, index=_freeze(parts))
-    expanded = indexing.expand(index, x.ndim)
-    if any(part.kind == "mask" for part in expanded):
-        raise TypeError(f"{x}[mask] has as many elements as the mask has true ones, which no graph knows; use T.switch")
-    arranged = indexing.arrange(expanded)
-    view = item(x, tuple(arranged.basic))
-    return indexing.take(view, *map(as_variable, arranged.arrays), axes=arranged.axes, position=arranged.position)
-
-
-def _freeze(parts: Sequence[Any]) -> tuple[Any, ...]:
-    """`movement.freeze` of a basic index in which integers may be variables."""
-    frozen: list[Any] = []
-    for part in parts:
-        if isinstance(part, Variable):
-            frozen.append(_index(part))
-        elif isinstance(part, slice):
-            frozen.append(tuple(None if v is None else _index(v) for v in (part.start, part.stop, part.step)))
-        else:
-            frozen += movement.freeze(part)
-    return tuple(frozen)
-
-
-def _index(value: Any) -> Any:
-    if isinstance(value, Constant) and value.aval.weak is int:
-        return value.value
-    return value if isinstance(value, Variable) else value.__index__()
-
-
-def _is_basic(part: Any) -> bool:
-    if isinstance(part, slice):
-        return all(not isinstance(v, Variable) or _is_basic(v) for v in (part.start, part.stop, part.step))
-    if isinstance(part, Variable):
-        return part.ndim == 0 and part.aval.dtype.kind in "iu"
-    return not isinstance(part, tuple) and movement.is_basic(part)
-
-
 def _holds_variables(value: Any) -> bool:
     return any(isinstance(x, Variable) or (isinstance(x, list | tuple) and _holds_variables(x)) for x in value)
 
 
 Variable._bind = staticmethod(apply)
-Variable._item = staticmethod(item)
 Variable._dot = staticmethod(dot)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,8 @@ from clarray.core import dtypes, movement
 from clarray.core.aval import Aval
 from clarray.core.op import Op
 from clarray.core.operators import Operators
+
+from .tracing import traced
 
 RANKS = ("scalar", "vector", "matrix", "tensor3", "tensor4", "tensor5")
 
@@ -48,6 +51,14 @@ class TensorType:
     def numpy_dtype(self) -> np.dtype[Any]:
         """The dtype as NumPy's."""
         return np.dtype(self.dtype)
+
+    def clone(self, dtype: str | None = None, broadcastable: Sequence[bool] | None = None) -> TensorType:
+        """This type with another dtype or broadcast pattern."""
+        return TensorType(dtype or self.dtype, self.broadcastable if broadcastable is None else tuple(broadcastable))
+
+    def make_variable(self, name: str | None = None) -> Variable:
+        """A new variable of this type."""
+        return self(name)
 
     def __call__(self, name: str | None = None) -> Variable:
         return Variable(Aval(tuple(1 if b else None for b in self.broadcastable), self.numpy_dtype), name=name)
@@ -124,6 +135,16 @@ class Apply:
     def __repr__(self) -> str:
         return f"{self.op.name}({', '.join(map(str, self.inputs))})"
 
+    def __reduce__(self) -> Any:
+        from .pickling import reduced_node
+
+        return reduced_node(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Apply:
+        from .pickling import copied_node
+
+        return copied_node(self, memo)
+
 
 def _read(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
     if isinstance(op, movement.View):
@@ -140,6 +161,7 @@ class Variable(Operators):
     _bind_rank = 2
     __array_ufunc__ = None
     __array_priority__ = 1000
+    part_of: tuple[Variable, Any] | None = None  # of x[index]: x and the index, for set_subtensor
 
     def __init__(self, aval: Aval, owner: Apply | None = None, index: int = 0, name: str | None = None) -> None:
         self.aval = aval
@@ -147,9 +169,27 @@ class Variable(Operators):
         self.index = index
         self.name = name
 
-    _bind: Callable[..., Any]  # set by building.py, as the next two are
+    _bind: Callable[..., Any]  # set by building.py, as `_dot` is; `_item` by indices.py
     _item: Callable[[Variable, Any], Variable]
     _dot: Callable[[Any, Any], Variable]
+    # methods that are functions of the symbolic face, set by tensor/methods.py
+    argsort: Callable[..., Variable]
+    choose: Callable[..., Variable]
+    compress: Callable[..., Variable]
+    cumprod: Callable[..., Variable]
+    cumsum: Callable[..., Variable]
+    diagonal: Callable[..., Variable]
+    fill: Callable[..., Variable]
+    nonzero: Callable[..., Any]
+    nonzero_values: Callable[..., Variable]
+    ones_like: Callable[..., Variable]
+    ptp: Callable[..., Variable]
+    repeat: Callable[..., Variable]
+    sort: Callable[..., Variable]
+    take: Callable[..., Variable]
+    trace: Callable[..., Variable]
+    zeros_like: Callable[..., Variable]
+    get_scalar_constant_value: Callable[..., Any]
 
     # what it is
 
@@ -174,13 +214,17 @@ class Variable(Operators):
         return tuple([n == 1 for n in self.aval.shape])
 
     @property
-    def shape(self) -> Variable:
-        """The extents, as an int64 vector."""
-        return Op.registry["shape"](self)
+    def shape(self) -> Any:
+        """The extents, as an int64 vector; while `jit` traces a function, a tuple of ints and scalars."""
+        if traced() is None:
+            return Op.registry["shape"](self)
+        return tuple([Op.registry["extent"](self, axis=k) if n is None else n for k, n in enumerate(self.aval.shape)])
 
     @property
-    def size(self) -> Variable:
-        """The number of elements, an int64 scalar."""
+    def size(self) -> Any:
+        """The number of elements, an int64 scalar; while `jit` traces a function, as weak as a Python int."""
+        if traced() is not None:
+            return prod(self.shape)
         return Op.registry["count"](self, axes=tuple(range(self.ndim)))
 
     @property
@@ -208,7 +252,10 @@ class Variable(Operators):
     # what it cannot do
 
     def __bool__(self) -> bool:
-        raise TypeError(f"whether {self} is true is not known before a function computes it: use T.switch or ifelse")
+        raise TypeError(
+            f"whether {self} is true is not known before a function computes it: choose elements with where() "
+            f"(T.switch), or a branch with ifelse"
+        )
 
     def __len__(self) -> int:
         raise TypeError(f"variable {self} has no length before a function computes it: use {self}.shape[0]")
@@ -261,12 +308,12 @@ class Variable(Operators):
                 )
         result = self
         if dropped:
-            result = result[tuple(0 if a in dropped else slice(None) for a in range(self.ndim))]
+            result = Variable._item(result, tuple(0 if a in dropped else slice(None) for a in range(self.ndim)))
         order = tuple(sorted(axes).index(a) for a in axes)
         if order != tuple(range(len(order))):
             result = movement.permute_dims(result, axes=order)
         if len(axes) != len(wanted):
-            result = result[tuple(None if a == "x" else slice(None) for a in wanted)]
+            result = Variable._item(result, tuple(None if a == "x" else slice(None) for a in wanted))
         return result
 
     def transpose(self, *axes: Any) -> Variable:
@@ -320,8 +367,10 @@ class Variable(Operators):
         """The vector norm of this order along `axis`."""
         registry = Op.registry
         size = abs(self)
-        if ord == float("inf"):
-            return size.max(axis=axis, keepdims=keepdims)
+        if ord in (float("inf"), -float("inf")):
+            return (size.max if ord > 0 else size.min)(axis=axis, keepdims=keepdims)
+        if ord == 0:
+            return registry["count_nonzero"](self, axis=axis, keepdims=keepdims).astype(size.dtype)
         if ord == 2:
             return registry["sqrt"]((size * size).sum(axis=axis, keepdims=keepdims))
         return (size**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
@@ -333,7 +382,14 @@ class Variable(Operators):
         return transfer(self, target)
 
     def __getitem__(self, index: Any) -> Variable:
-        return Variable._item(self, index)
+        part = Variable._item(self, index)
+        part.part_of = (self, index)
+        return part
+
+    def __reduce__(self) -> Any:
+        from .pickling import reduced_variable
+
+        return reduced_variable(self)
 
     def eval(self, inputs: Mapping[Any, Any] | None = None, **options: Any) -> Any:
         """The value, for these values of the inputs it depends on; the function made for it is kept."""

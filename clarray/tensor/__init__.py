@@ -21,6 +21,7 @@ from clarray.gradient import (
 )
 from clarray.graph.building import as_variable as as_tensor_variable
 from clarray.graph.building import constant
+from clarray.graph.gradient import grad
 from clarray.graph.nodes import Elemwise
 from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
 from clarray.graph.shared import SharedVariable as TensorSharedVariable
@@ -29,20 +30,39 @@ from clarray.graph.variable import Constant as TensorConstant
 from clarray.graph.variable import TensorType
 from clarray.graph.variable import Variable as TensorVariable
 
-from . import basic, constructors, elementwise, nnet
+from . import (
+    basic,
+    constructors,
+    creation,
+    elementwise,
+    elemwise,
+    extra_ops,
+    methods,
+    nlinalg,
+    nnet,
+    products,
+    reductions,
+    shapes,
+    slinalg,
+    subtensor,
+    values,
+)
 from .constructors import tensor
+from .values import EmptyConstantError, NotScalarConstantError
 
-FUNCTIONS = elementwise.FUNCTIONS | basic.FUNCTIONS | constructors.CONSTRUCTORS
+FUNCTIONS = basic.FUNCTIONS | extra_ops.FUNCTIONS | values.FUNCTIONS | constructors.CONSTRUCTORS
 globals().update(FUNCTIONS)
 
 as_tensor = as_tensor_variable
 e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan")
 
 __all__ = [
-    "Elemwise", "TensorConstant", "TensorSharedVariable", "TensorType", "TensorVariable", "addbroadcast", "as_tensor",
     "Lop", "Rop", "grad_clip", "grad_scale", "hessian", "hessian_vector", "jacobian", "numeric_grad", "verify_grad",
-    "as_tensor_variable", "consider_constant", "constant", "disconnected_grad", "grad", "nnet", "patternbroadcast",
-    "shared", "tensor", "unbroadcast", "zero_grad", *FUNCTIONS,
+    "Elemwise", "EmptyConstantError", "NotScalarConstantError", "TensorConstant", "TensorSharedVariable", "TensorType",
+    "TensorVariable", "addbroadcast", "as_tensor", "as_tensor_variable", "basic", "consider_constant", "constant",
+    "constructors", "creation", "disconnected_grad", "e", "elementwise", "elemwise", "extra_ops", "grad", "inf",
+    "methods", "nan", "nlinalg", "nnet", "patternbroadcast", "pi", "products", "reductions", "shapes", "shared", "slinalg", "subtensor",
+    "tensor", "unbroadcast", "values", "zero_grad", *FUNCTIONS,
 ]  # fmt: skip
 
 

@@ -16,7 +16,8 @@ PREFIXES = {
 }  # fmt: skip
 PATTERNS = {
     "scalar": (), "vector": (False,), "row": (True, False), "col": (False, True), "matrix": (False, False),
-    "tensor3": (False,) * 3, "tensor4": (False,) * 4, "tensor5": (False,) * 5,
+    "tensor3": (False,) * 3, "tensor4": (False,) * 4, "tensor5": (False,) * 5, "tensor6": (False,) * 6,
+    "tensor7": (False,) * 7,
 }  # fmt: skip
 PLURALS = {"matrix": "matrices"}
 

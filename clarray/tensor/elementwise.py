@@ -7,7 +7,8 @@ from typing import Any
 
 from clarray.core import movement, ops
 from clarray.core.op import Ufunc
-from clarray.graph.building import as_variable, dot
+from clarray.functions import elementwise
+from clarray.graph.building import as_variable
 from clarray.graph.variable import Variable
 
 # Theano's name: the row's
@@ -18,7 +19,9 @@ NAMES = {
     "arctanh": "atanh", "gammaln": "lgamma", "psi": "digamma", "sigmoid": "expit",
     "eq": "equal", "neq": "not_equal", "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
     "and_": "bitwise_and", "or_": "bitwise_or", "xor": "bitwise_xor", "invert": "bitwise_invert", "switch": "where",
-    "conjugate": "conj", "iround": "round",
+    "conjugate": "conj", "absolute": "abs", "true_divide": "divide", "floor_div": "floor_divide",
+    "bitwise_not": "bitwise_invert", "left_shift": "bitwise_left_shift", "right_shift": "bitwise_right_shift",
+    "degrees": "rad2deg", "radians": "deg2rad",
 }  # fmt: skip
 
 
@@ -31,7 +34,7 @@ def _wrapped(op: Ufunc, name: str) -> Callable[..., Variable]:
     return function
 
 
-FUNCTIONS = {name: _wrapped(op, name) for name, op in ops.UFUNCS.items()}
+FUNCTIONS: dict[str, Any] = {name: _wrapped(op, name) for name, op in ops.UFUNCS.items()}
 FUNCTIONS |= {name: _wrapped(ops.UFUNCS[row], name) for name, row in NAMES.items()}
 
 
@@ -79,15 +82,64 @@ def fill(a: Any, b: Any) -> Variable:
     return second(a, b)
 
 
-def matmul(a: Any, b: Any) -> Variable:
-    """The matrix product, with NumPy's rules for stacks."""
-    return as_variable(a) @ as_variable(b)
+def iround(x: Any, mode: str = "half_to_even") -> Variable:
+    """The nearest integer, in int64."""
+    return round(x, mode).astype("int64")
 
 
-def outer(a: Any, b: Any) -> Variable:
-    """The products of all elements of one vector with all of another."""
-    return as_variable(a).flatten().dimshuffle(0, "x") * as_variable(b).flatten().dimshuffle("x", 0)
+def clip(x: Any, min: Any, max: Any) -> Variable:
+    """x limited to [min, max]."""
+    return ops.clip(as_variable(x), as_variable(min), as_variable(max))
 
 
-FUNCTIONS |= {f.__name__: f for f in (round, cast, second, fill, dot, matmul, outer)}
+def isclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Variable:
+    """Whether |a - b| is at most atol + rtol |b|, element by element; equal infinities are close."""
+    return elementwise.isclose(as_variable(a), as_variable(b), rtol, atol, equal_nan)
+
+
+def allclose(a: Any, b: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Variable:
+    """Whether all elements are close."""
+    return isclose(a, b, rtol, atol, equal_nan).all()
+
+
+def isneginf(x: Any) -> Variable:
+    """Whether x is minus infinity."""
+    return ops.equal(as_variable(x), float("-inf"))
+
+
+def isposinf(x: Any) -> Variable:
+    """Whether x is plus infinity."""
+    return ops.equal(as_variable(x), float("inf"))
+
+
+def ceil_intdiv(a: Any, b: Any) -> Variable:
+    """The least integer that is not below a / b, of integers."""
+    x, y = as_variable(a), as_variable(b)
+    return ops.floor_divide(x, y) + ops.not_equal(ops.remainder(x, y), 0).astype("int8")
+
+
+def divmod(a: Any, b: Any) -> tuple[Variable, Variable]:
+    """The floor of a / b, and what remains."""
+    x, y = as_variable(a), as_variable(b)
+    return ops.floor_divide(x, y), ops.remainder(x, y)
+
+
+def complex(real: Any, imag: Any) -> Variable:
+    """The complex number of a real and an imaginary part."""
+    return as_variable(real) + as_variable(imag) * 1j
+
+
+def complex_from_polar(abs: Any, angle: Any) -> Variable:
+    """The complex number of an absolute value and an angle in radians."""
+    r, phi = as_variable(abs), as_variable(angle)
+    return complex(r * ops.cos(phi), r * ops.sin(phi))
+
+
+FUNCTIONS |= {
+    f.__name__: f
+    for f in (
+        round, cast, second, fill, iround, clip, isclose, allclose, isneginf, isposinf, ceil_intdiv, divmod, complex,
+        complex_from_polar,
+    )
+}  # fmt: skip
 FUNCTIONS |= {"tensor_copy": FUNCTIONS["positive"], "largest": FUNCTIONS["maximum"], "smallest": FUNCTIONS["minimum"]}
