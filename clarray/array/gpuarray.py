@@ -389,14 +389,11 @@ class GpuArray(ArrayOperators):
         return self.transfer(device)
 
     def __reduce__(self) -> Any:
-        return _unpickled, (self.numpy(), self.context.name)
+        return _unpickled, (self.numpy(), current.name_to_keep(self.context))
 
 
-def _unpickled(array: np.ndarray[Any, Any], name: str) -> GpuArray:
-    """An array as pickled, on the device of that name, or the default one where there is none."""
-    try:
-        context = current.context_for(name)
-    except ValueError:
-        context = current.context_for()
+def _unpickled(array: np.ndarray[Any, Any], name: str | None) -> GpuArray:
+    """An array as pickled, in the context of that name, or the default one."""
+    context = current.kept_context(name)
     layout, offset, block = transfer.upload(context, array)
     return GpuArray(layout, offset, block)

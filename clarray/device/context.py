@@ -16,6 +16,7 @@ from clarray.config import config
 from clarray.core.traits import Traits
 from clarray.errors import DeviceError
 
+from .current import kept_context, name_to_keep
 from .memory import Memory
 from .probe import probe, try_features
 from .program import Programs, forgo_unusable_cache
@@ -106,6 +107,12 @@ class Context:
 
     def __repr__(self) -> str:
         return f"<Context {self.name!r} on {self.device!r}>"
+
+    def __reduce__(self) -> Any:
+        return kept_context, (name_to_keep(self),)
+
+    def __deepcopy__(self, memo: Any) -> Context:
+        return self
 
 
 def _finish_all() -> None:

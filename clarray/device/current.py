@@ -61,6 +61,36 @@ def device(device: Context | Device | str | None) -> Iterator[Device]:
         _scope.reset(token)
 
 
+def name_to_keep(context: Context) -> str | None:
+    """What a pickle says of a context: its name, or None for the default one, which may be another where it is read."""
+    return None if context is _default else context.name
+
+
+def kept_context(name: str | None) -> Context:
+    """The context that a pickle names; where there is none, the default one, with a UserWarning that says so."""
+    if name is None:
+        return context_for()
+    named = parse_contexts(config.contexts)
+    started = next((context for found, context in _contexts.items() if found.name == name), None)
+    if started is not None and name not in named:
+        return started
+    try:
+        if name not in named:
+            resolve(name)
+        return context_for(name)
+    except ClarrayError as error:
+        if config.force_device:
+            raise
+        context = context_for()
+        warnings.warn(
+            f"a pickle holds values of device {name!r}, which is not here: they go to the default device, "
+            f"{context.name} ({context.device.hardware}). {error}",
+            UserWarning,
+            stacklevel=2,
+        )
+        return context
+
+
 def devices() -> list[Device]:
     """Every OpenCL device of this machine, as `clarray devices` numbers them."""
     return list_devices()
@@ -90,10 +120,18 @@ def _start_word(word: str) -> Context:
             if config.force_device and not isinstance(error, DeviceNotFound):
                 raise DeviceNotFound(str(error)) from error
             if config.force_device or not falls_back(wanted):
-                raise
+                raise _with_names(error, named) from error.__cause__
             context = _fall_back(word, name, error)
         _words[word] = context
         return context
+
+
+def _with_names(error: ClarrayError, named: dict[str, str]) -> ClarrayError:
+    """The error of a word that means no device, with the names that `contexts=` gives."""
+    if not isinstance(error, DeviceNotFound):
+        return error
+    listed = ", ".join(f"{name}->{word}" for name, word in named.items()) or "none"
+    return DeviceNotFound(f"{error}\nnames in config.contexts: {listed}")
 
 
 def _start(found: Device) -> Context:

@@ -30,6 +30,14 @@ class Container:
         self.value = value
         self.context = context  # None: the host
 
+    def __reduce__(self) -> Any:
+        from .pickling import reduced_container
+
+        return reduced_container(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Container:
+        return Container(self.value.copy(), self.context)
+
 
 class SharedVariable(Variable):
     """A variable with a value of its own, which functions read and update in place."""
