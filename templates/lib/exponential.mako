@@ -1,6 +1,8 @@
 ## Exponential functions. x is cut into a whole number of powers of two and a rest of at most half of one.
 <%page args="spec"/>\
 <%! from clarray.codegen.inline import reals %>\
+// A product may be rounded with the sum that takes it: no digits are lost, and a device with fma takes half the steps.
+#pragma OPENCL FP_CONTRACT ON
 % for t in reals(spec.fp64):
 <%
     T, I, c = t.ctype, t.integer, t.number
@@ -89,3 +91,6 @@ static OVERLOAD ${T} exponential_expm1(${T} x)
 }
 
 % endfor
+% if not getattr(spec, "contract", False):
+#pragma OPENCL FP_CONTRACT OFF
+% endif

@@ -1,6 +1,8 @@
 ## Logarithms. x = m 2^e with m between sqrt(1/2) and sqrt(2); f = m - 1; log(1 + f) is f and a bend.
 <%page args="spec"/>\
 <%! from clarray.codegen.inline import reals %>\
+// A product may be rounded with the sum that takes it: no digits are lost, and a device with fma takes half the steps.
+#pragma OPENCL FP_CONTRACT ON
 % for t in reals(spec.fp64):
 <%
     T, I, c = t.ctype, t.integer, t.number
@@ -88,3 +90,6 @@ static OVERLOAD ${T} logarithm_log1p(${T} x)
 }
 
 % endfor
+% if not getattr(spec, "contract", False):
+#pragma OPENCL FP_CONTRACT OFF
+% endif
