@@ -214,9 +214,7 @@ def linspace(
     """`num` numbers evenly from `start` to `stop`, the last one if `endpoint`; with `retstep` also the step."""
     context = context_of(device)
     if any(map(is_symbolic, (start, stop, num))):
-        raise TypeError(
-            "linspace() takes numbers; of variables write start + arange(num) * ((stop - start) / (num - 1))"
-        )
+        return _symbolic_linspace(start, stop, num, endpoint, retstep, dtype, context)
     num = num.__index__()
     if num < 0:
         raise ValueError(f"linspace(): num is a count, {num} came")
@@ -254,6 +252,23 @@ def linspace(
     body = builder.build([builder.cast(value, wanted)])
     result = eager.compute(context, body, (num,), [first, scale, divisor, last, num - 1])
     return (result, step.item()) if retstep else result
+
+
+def _symbolic_linspace(start: Any, stop: Any, num: Any, endpoint: bool, retstep: bool, dtype: Any, context: Any) -> Any:
+    """Numbers between ends, or as many, as variables say."""
+    loop = dtype_of(None, np.result_type(np.float64, *(_dtype_of(v) for v in (start, stop))), context)
+    index = arange(num, dtype=np.int64, device=context)
+    intervals = ops.maximum(ops.subtract(num, 1) if endpoint else num, 1)
+    step = ops.divide(ops.subtract(asarray(stop, loop), asarray(start, loop)), intervals)
+    value = ops.add(ops.multiply(index.astype(loop), step), start)
+    if endpoint:
+        value = ops.where(ops.logical_and(ops.equal(index, intervals), ops.greater(num, 1)), stop, value)
+    value = value.astype(loop if dtype is None else dtype_of(dtype, None, context))
+    return (value, step) if retstep else value
+
+
+def _dtype_of(value: Any) -> np.dtype[Any]:
+    return np.dtype(value.dtype) if hasattr(value, "dtype") else np.asarray(value).dtype
 
 
 def eye(n_rows: Any, n_cols: Any = None, /, k: int = 0, dtype: Any = None, device: Any = None) -> Any:

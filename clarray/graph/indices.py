@@ -21,6 +21,8 @@ from clarray.core.places import positions_along
 from clarray.core.writing import add_slice, put_slice
 
 from .building import as_variable, constant
+from .rebroadcast import addbroadcast
+from .tracing import traced
 from .variable import Constant, Variable
 
 INT64 = np.dtype("int64")
@@ -77,9 +79,29 @@ def item(x: Variable, index: Any) -> Variable:
     """x[index], with NumPy's meaning."""
     parts = index if isinstance(index, tuple) else (index,)
     if all(map(_is_basic, parts)):
-        return movement.slice_(x, index=_freeze(parts))
+        frozen = _freeze(parts)
+        view: Variable = movement.slice_(x, index=frozen)
+        return view if traced() is None else _with_single_parts(view, frozen)
     view, found = _arranged(x, parts)
     return indexing.take(view, *found.arrays, axes=found.axes, position=found.position)
+
+
+def _with_single_parts(view: Variable, index: Sequence[Any]) -> Variable:
+    """x[:1] and its kin declared to have one element, as they broadcast in the NumPy that a traced function is."""
+    split = index.index(movement.ELLIPSIS) if movement.ELLIPSIS in index else len(index)
+    axes: list[int] = []
+    for parts, offset, way in ((index[:split], 0, 1), (index[split + 1 :][::-1], view.ndim - 1, -1)):
+        kept = [p for p in parts if not isinstance(p, int | Variable)]
+        axes += [offset + way * k for k, p in enumerate(kept) if isinstance(p, tuple) and _is_single(*p)]
+    return addbroadcast(view, *[a for a in axes if view.aval.shape[a] is None]) if axes else view
+
+
+def _is_single(start: Any, stop: Any, step: Any) -> bool:
+    """Whether a slice takes one element of any axis that is long enough."""
+    start = 0 if start is None else start
+    if step not in (None, 1) or not isinstance(start, int) or not isinstance(stop, int | None):
+        return False
+    return start == -1 if stop is None else stop == start + 1 and (start >= 0 or stop < 0)
 
 
 def assigned(x: Variable, index: Any, value: Variable, add: bool) -> Variable:

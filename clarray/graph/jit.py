@@ -23,6 +23,7 @@ from . import extents as _extents  # noqa: F401  what shapes are while tracing
 from .building import as_variable
 from .function import Function, function
 from .places import is_transfer
+from .shared import uploaded
 from .tracing import traced, tracing
 from .trees import LEAF, Structure, flatten, paths, unflatten
 from .variable import Variable
@@ -77,29 +78,47 @@ def jit(
 
 
 class Compiled:
-    """What one signature was compiled to."""
+    """What one signature was compiled to: `function` of the arguments' leaves `picks`, None for all of them.
 
-    __slots__ = ("function", "key", "outputs", "picks", "signature", "structure")
+    `structure` and `outputs` (values, or `COMPUTED`) are the result's. `floats` are the picked leaves that are Python
+    floats: these are uploaded, once while they stay the same.
+    """
 
     def __init__(
-        self, function: Function | None, picks: tuple[int, ...] | None, structure: Structure, outputs: Sequence[Any],
-        signature: str, key: Any,
+        self, function: Function | None, picks: tuple[int, ...], kinds: Sequence[Kind], structure: Structure,
+        outputs: Sequence[Any], signature: str, key: Any, context: Context,
     ) -> None:  # fmt: skip
-        self.function = function  # of the arguments' leaves `picks`, None for all of them
-        self.picks = picks
-        self.structure = structure  # of the result
-        self.outputs = outputs  # its leaves: values, or `COMPUTED`
+        self.function = function
+        self.picks = None if picks == tuple(range(len(kinds))) else picks
+        self.floats = {k: kinds[k][0] for k in picks if kinds[k][2] is float}
+        self.structure = structure
+        self.outputs = None if all(x is COMPUTED for x in outputs) else outputs
         self.signature = signature
         self.key = key
+        self.context = context
+        self._uploaded: dict[int, tuple[float, GpuArray]] = {}
 
     def run(self, values: Sequence[Any]) -> Any:
         """The result for the leaves of the arguments."""
+        if self.floats:
+            values = list(values)
+            for k, dtype in self.floats.items():
+                values[k] = self._scalar(k, values[k], dtype)
         if self.picks is not None:
             values = [values[k] for k in self.picks]
+        computed = () if self.function is None else self.function(*values)
         if self.structure is LEAF and self.function is not None:
-            return self.function(*values)
-        computed = iter(self.function(*values) if self.function is not None else ())
-        return unflatten(self.structure, (next(computed) if x is COMPUTED else x for x in self.outputs))
+            return computed
+        supply = iter(computed)
+        if self.outputs is not None:
+            supply = iter([next(supply) if x is COMPUTED else x for x in self.outputs])
+        return unflatten(self.structure, supply)
+
+    def _scalar(self, k: int, value: float, dtype: np.dtype[Any]) -> GpuArray:
+        known = self._uploaded.get(k)
+        if known is None or known[0] != value or not value:  # -0.0 == 0.0
+            known = self._uploaded[k] = (value, uploaded(np.asarray(value, dtype), self.context))
+        return known[1]
 
 
 COMPUTED: Any = object()
@@ -133,9 +152,12 @@ class Jit:
         if not named:
             key: list[Any] = []
             for x in args:
-                if type(x) is not GpuArray:
+                if type(x) is GpuArray:
+                    key += (x.layout, x.block.context)
+                elif type(x) is float:
+                    key.append(float)
+                else:
                     break
-                key += (x.layout, x.block.context)
             else:
                 compiled = self._quick.get(tuple(key))
                 if compiled is not None:
@@ -229,12 +251,20 @@ class Jit:
                 static.append((name, type(named[name]), named[name]))
             else:
                 trees.append(flatten(named[name], values))
-        if traced() is not None or any(isinstance(x, Variable) for x in values):
+        context = None
+        for x in values:
+            if type(x) is GpuArray:
+                context = context or x.block.context
+            elif isinstance(x, Variable):
+                return None
+        if traced() is not None:
             return None
-        context = next((x.block.context for x in values if type(x) is GpuArray), None) or context_for()
+        context = context or context_for()
         kinds: list[Kind] = []
         for k, x in enumerate(values):
-            kind, values[k] = self._kind(x, k, context, (args, names, trees))
+            kind = _kinds.get(x.layout) if type(x) is GpuArray else None
+            if kind is None:
+                kind, values[k] = self._kind(x, k, context, (args, names, trees))
             kinds.append(kind)
         key = (tuple(trees), tuple(kinds), tuple(static), len(args), names, context)
         try:
@@ -245,10 +275,11 @@ class Jit:
             with self._lock:
                 compiled = self._compiled.get(key) or self._trace(args, named, trees, kinds, context, key)
         self._used(compiled)
-        if not named and len(values) == len(args) and all(type(x) is GpuArray for x in args):
+        if not named and not static and all(type(x) is GpuArray or type(x) is float for x in args):
             if len(self._quick) >= LAYOUTS:
                 self._quick.clear()
-            self._quick[tuple(v for x in args for v in (x.layout, x.block.context))] = compiled
+            quick = [(x.layout, x.block.context) if type(x) is GpuArray else (float,) for x in args]
+            self._quick[tuple(v for x in quick for v in x)] = compiled
         return compiled, values
 
     def _used(self, compiled: Compiled) -> None:
@@ -260,11 +291,9 @@ class Jit:
     def _kind(self, x: Any, k: int, context: Context, given: Any) -> tuple[Kind, Any]:
         """What a signature says of a leaf, and the leaf as the compiled function takes it."""
         if type(x) is GpuArray:
-            found = _kinds.get(x.layout)
-            if found is None:
-                if len(_kinds) >= 4 * LAYOUTS:
-                    _kinds.clear()
-                found = _kinds[x.layout] = (x.dtype, tuple([n == 1 for n in x.shape]), None)
+            if len(_kinds) >= 4 * LAYOUTS:
+                _kinds.clear()
+            found = _kinds[x.layout] = (x.dtype, tuple([n == 1 for n in x.shape]), None)
             return found, x
         if isinstance(x, np.ndarray | np.generic):
             try:
@@ -272,10 +301,11 @@ class Jit:
             except TypeError as error:
                 raise TypeError(f"{self.__name__}(): {self._path(k, given)}: {error}") from None
             return (dtype, tuple([n == 1 for n in x.shape]), None), np.asarray(x, dtype)
+        cls: Any
         for cls, names in WEAK.items():
             if isinstance(x, cls):
                 dtype = np.dtype(names[not context.traits.fp64])
-                return (dtype, (), cls), np.asarray(x, dtype)
+                return (dtype, (), cls), float(x) if cls is float else np.asarray(x, dtype)
         raise TypeError(
             f"{self.__name__}(): {self._path(k, given)} is {type(x).__name__} {x!r}, no array and no number; pass it "
             f"as one of static_argnames"
@@ -329,14 +359,13 @@ class Jit:
             outputs = [as_variable(x) if _is_array(x) else x for x in returned]
             results = [x if is_transfer(x) else x.transfer(None) for x in outputs if isinstance(x, Variable)]
             compiled: Function | None = None
-            picks: tuple[int, ...] | None = ()
+            picks: tuple[int, ...] = ()
             if results:
                 found = set(leaves_of(results, variables))
                 picks = tuple([k for k, x in enumerate(variables) if x in found])
                 wanted: Any = results[0] if structure is LEAF else results
                 compiled = function([variables[k] for k in picks], wanted, mode=self._mode, name=self.__name__)
                 compiled.trust_input = True
-                picks = None if len(picks) == len(variables) else picks
         leaves = [COMPUTED if isinstance(x, Variable) else x for x in outputs]
         signature = f"({', '.join(f'{p}: {_shown(k)}' for p, k in zip(where, kinds, strict=True))})"
         for place, _, value in key[2]:
@@ -344,7 +373,7 @@ class Jit:
             name = positional[place] if isinstance(place, int) and place < len(positional) else place
             signature += f" {name}={value!r}"
         entry = self._compiled[key] = Compiled(
-            compiled, picks, structure, leaves, f"{signature} on {context.name}", key
+            compiled, picks, kinds, structure, leaves, f"{signature} on {context.name}", key, context
         )
         while len(self._compiled) > self._maxsize:
             self._compiled.popitem(last=False)

@@ -327,6 +327,11 @@ class Variable(Operators):
         """The axes reversed."""
         return self if self.ndim < 2 else self.transpose()
 
+    @property
+    def mT(self) -> Variable:
+        """The last two axes exchanged."""
+        return self.swapaxes(-2, -1)
+
     def flatten(self, ndim: int = 1) -> Variable:
         """The last axes joined so that `ndim` are left."""
         if not 1 <= ndim <= max(self.ndim, 1):
