@@ -2,7 +2,8 @@
 
 from clarray.graph.picture import pydotprint
 from clarray.graph.printing import debugprint, pp
+from clarray.graph.showing import Print
 
 pprint = pp
 
-__all__ = ["debugprint", "pp", "pprint", "pydotprint"]
+__all__ = ["Print", "debugprint", "pp", "pprint", "pydotprint"]

@@ -113,32 +113,13 @@ class Binder:
                 size_of(aval.shape, aval.dtype.itemsize)  # type: ignore[arg-type]
                 self.shapes[x] = aval.shape  # type: ignore[assignment]
             if isinstance(op, Ufunc | ElementwiseCode | ReductionCode):
-                self._check_broadcast(node)
+                check_broadcast(node, self.shapes)
         except (ValueError, TypeError) as error:
             failures.in_node(error, node, self.shapes)
             raise
         if node.out in self.schedule.known:
             values, shapes = [self.values[x] for x in node.read], [self.shapes[x] for x in node.operands]
             self.values[node.out] = known.compute(node, values, params, shapes)
-
-    def _check_broadcast(self, node: Apply) -> None:
-        """An axis that was not declared broadcastable does not stretch: gradients count on it."""
-        shape: Any = self.shapes[node.out]
-        if isinstance(node.op, ReductionCode):
-            shape = broadcast_shapes([self.shapes[x] for x in node.operands], node.op.name)
-        for x in node.operands:
-            own = self.shapes[x]
-            if own == shape:
-                continue
-            for k, n in enumerate(own):
-                axis = len(shape) - len(own) + k
-                if n == 1 and shape[axis] != 1 and x.aval.shape[k] != 1:
-                    listed = " and ".join(str(self.shapes[y]) for y in node.operands)
-                    raise ValueError(
-                        f"{node.op.name}(): operands have shapes {listed}; {x.described()} has one element along "
-                        f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
-                        f"{f' (the operation at {node.line})' if node.line else ''}"
-                    )
 
     # arrays
 
@@ -394,6 +375,26 @@ class Binder:
                 dead.setdefault(when, []).append(slot)
         for when, slots in dead.items():
             self.tape.steps[when] = freeing(self.tape.steps[when], slots)
+
+
+def check_broadcast(node: Apply, shapes: Mapping[Variable, tuple[int, ...]]) -> None:
+    """An axis that was not declared broadcastable does not stretch: gradients count on it."""
+    shape: Any = shapes[node.out]
+    if isinstance(node.op, ReductionCode):
+        shape = broadcast_shapes([shapes[x] for x in node.operands], node.op.name)
+    for x in node.operands:
+        own = shapes[x]
+        if own == shape:
+            continue
+        for k, n in enumerate(own):
+            axis = len(shape) - len(own) + k
+            if n == 1 and shape[axis] != 1 and x.aval.shape[k] != 1:
+                listed = " and ".join(str(shapes[y]) for y in node.operands)
+                raise ValueError(
+                    f"{node.op.name}(): operands have shapes {listed}; {x.described()} has one element along "
+                    f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
+                    f"{f' (the operation at {node.line})' if node.line else ''}"
+                )
 
 
 def _copy_plan(layout: Layout, dtype: np.dtype[Any], context: Context) -> Plan:

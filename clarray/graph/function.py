@@ -24,6 +24,7 @@ from .rewriting import rebuilt
 from .shared import Container, SharedVariable
 from .stages import downloaded, staged
 from .tape import Tape
+from .testvalues import without_test_values
 from .variable import Constant, Variable
 from .walk import leaves, toposort
 
@@ -86,6 +87,7 @@ def class_for(profile: Any) -> type[Function]:
 class Function:
     """A compiled function. Calling it enqueues its kernels; results that are ndarrays are waited for."""
 
+    @without_test_values
     def __init__(
         self,
         specs: Sequence[In],
@@ -319,6 +321,11 @@ class Function:
         return class_for(profile)(**recipe, name=name or self.name, **({} if profile is None else {"profile": profile}))
 
     __copy__ = copy
+
+    def __reduce__(self) -> Any:
+        from .pickling import reduced_function
+
+        return reduced_function(self)
 
     def __getitem__(self, item: Any) -> Any:
         """The value of a state or of a shared variable."""

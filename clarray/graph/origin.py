@@ -29,6 +29,11 @@ def current_line() -> str:
     return _line.get() or user_line()
 
 
+def acts_for_a_node() -> bool:
+    """Whether nodes are made for another one, by a rule or a gradient."""
+    return bool(_line.get())
+
+
 class made_for:
     """While this holds, nodes belong to `line`; an empty one is that of the caller."""
 

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clarray.config import config
+
 from ..origin import made_for
 from ..variable import Apply, Constant, Variable
 from ..walk import toposort
@@ -70,6 +72,10 @@ class Rebuild:
             made = node.with_inputs(inputs)
             for old, new in zip(node.outputs, made.outputs, strict=True):
                 new.name = old.name
+            if config.compute_test_value != "off":
+                from ..testvalues import compute
+
+                compute(made, quiet=True)
             with made_for(node.line):
                 found = self._rewritten(made)
             self.merged[key] = found

@@ -1,0 +1,5 @@
+"""What programs take from `theano.gof.op`."""
+
+from clarray.graph.testvalues import get_test_value
+
+__all__ = ["get_test_value"]
