@@ -17,7 +17,8 @@ from clarray.array.parcels import Parcel
 from clarray.codegen import elementwise, reduction
 from clarray.codegen.lowering import lower
 from clarray.codegen.plan import Plan, Scalar, Value
-from clarray.core.aval import Aval, broadcast_shapes, normalize_axes, size_of
+from clarray.codegen.reduce_spec import Row
+from clarray.core.aval import Aval, broadcast_shapes, size_of
 from clarray.core.custom import ElementwiseCode, ReductionCode
 from clarray.core.expr import Builder, Expr
 from clarray.core.layout import Layout
@@ -33,7 +34,7 @@ from .liveness import last_reads, ordered
 from .places import transfer_op
 from .schedule import Schedule
 from .shared import uploaded
-from .step import Step
+from .step import Step, axes_of
 from .tape import Place, Record, Slots, Tape, freeing, launcher
 from .variable import Apply, Constant, Variable
 
@@ -256,9 +257,9 @@ class Binder:
         scalars = tuple(self.values[x] for x in step.scalars)
         over: list[int] = []
         if step.kind == "reduce":
-            node = step.nodes[-1]
-            params, x = self.params[node], node.operands[0]
-            key = (body, "reduce", node.op, tuple(params.items()), self.shapes[x], scalars and _bits(scalars), *layouts)
+            rows = tuple([(n.op, tuple(self.params[n].items())) for n in step.reductions])
+            walked = self.shapes[step.reductions[0].operands[0]]
+            key = (body, "reduce", rows, walked, scalars and _bits(scalars), *layouts)
         else:
             shape = self.shapes[step.outputs[0]]
             outputs = elementwise.result_layouts(body, shape, layouts)
@@ -268,7 +269,7 @@ class Binder:
         bound = context.plans.get(key)
         if bound is None:
             if step.kind == "reduce":
-                plan = self._reduction(node, body, layouts, context)
+                plan = self._reduction(step, body, layouts, context)
             else:
                 plan = elementwise.lower(body, outputs, layouts, context.traits, in_place)
             bound = self._bound(_with_scalars(plan, scalars), step.outputs, context)
@@ -298,14 +299,20 @@ class Binder:
             over.append(found)
         return over
 
-    def _reduction(self, node: Apply, body: Expr, layouts: Sequence[Layout], context: Context) -> Plan:
-        x, params = node.operands[0], self.params[node]
-        op: Any = node.op
-        accumulator, result = op.resolve(x.aval.dtype, params.get("dtype"), node.fp64)
-        axes = normalize_axes(params.get("axis"), x.ndim, op.name)
-        out = Layout.of(result, self.shapes[node.out])
-        correction = params.get("correction", 0)
-        return reduction.lower(op, body, out, layouts, self.shapes[x], axes, accumulator, context.traits, correction)
+    def _reduction(self, step: Step, body: Expr, layouts: Sequence[Layout], context: Context) -> Plan:
+        rows, outs, corrections, first = [], [], [], 0
+        for node in step.reductions:
+            op: Any = node.op
+            params = self.params[node]
+            accumulator, result = op.resolve(node.operands[0].aval.dtype, params.get("dtype"), node.fp64)
+            kind = body.nodes[body.outputs[first]].dtype.kind
+            first += len(node.operands)
+            rows.append(Row(op, kind, accumulator, result))
+            outs.append(Layout.of(result, self.shapes[node.out]))
+            corrections.append(params.get("correction", 0))
+        head = step.reductions[0]
+        walked = self.shapes[head.operands[0]]
+        return reduction.lower_rows(rows, body, outs, layouts, walked, axes_of(head), context.traits, corrections)
 
     # launches
 

@@ -91,8 +91,10 @@ def op_of(step: Step) -> CompiledOp | None:
     if step.kind == "elementwise":
         return nodes.GpuElemwise(" ".join(dict.fromkeys(n.op.name for n in step.nodes)))
     if step.kind == "reduce":
-        *taken, node = [n.op.name for n in step.nodes]
-        return nodes.GpuCAReduce(" of ".join([node, " ".join(dict.fromkeys(taken))] if taken else [node]))
+        rows = step.reductions
+        taken = [n.op.name for n in step.nodes if n not in rows]
+        parts = (" ".join(dict.fromkeys(names)) for names in ([n.op.name for n in rows], taken) if names)
+        return nodes.GpuCAReduce(" of ".join(parts))
     if step.kind == "view":
         return nodes.VIEWS.get(head.op.name, nodes.GpuReshape)(head.op.name)
     if head.op is transfer_op:

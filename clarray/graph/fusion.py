@@ -3,7 +3,8 @@
 Nodes are taken from the outputs backwards. An elementwise node joins the step of its consumers where
 that step walks over the same elements and no other consumer would come to stand both before and after
 it; one that only feeds a reduction becomes part of its map. A product whose only use is in one such step
-takes that step as its epilogue. Cheap values of stored arrays are computed
+takes that step as its epilogue. Reductions of the same elements along the same axes, none of which
+needs another, share a pass. Cheap values of stored arrays are computed
 again in every kernel that wants them. Last, steps at the same depth that read a
 common array are joined, so that several results come from one kernel.
 """
@@ -14,13 +15,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from .rewrites import value_of
-from .step import STRETCHES, Body, Step, clash, is_cheap, is_stored, kind_of, own_code
+from .same_shape import SameShape
+from .step import STRETCHES, Body, Step, axes_of, clash, is_cheap, is_stored, kind_of, own_code
 from .variable import Apply, Variable
 
 MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
 ARGUMENT_BYTES = 900  # every device takes 1024
 PRODUCT_BYTES = 300  # of them, what a product passes besides the operands of its epilogue
 MAX_REPEATS = 3  # kernels that compute a cheap value again
+MAX_STATES = 6  # fields that the reductions of one kernel keep
+MOST_JOINED = 16  # readers of a value that are looked at in pairs
+NEARBY = 4  # reductions of the same elements of which one may share its pass
 FAR = 200  # steps looked at when asking what depends on what
 
 
@@ -47,6 +52,8 @@ class Fusion:
                 self.consumers[x].append(node)
         self.order = {node: k for k, node in enumerate(needed)}
         self.finishing = self._finishing(needed)
+        self.same_shape = SameShape(needed)
+        self.reducing: dict[tuple[Variable, tuple[int, ...], object], list[Step]] = defaultdict(list)
         for node in reversed(needed):
             self._place(node)
         steps = list(dict.fromkeys(s for node in needed for s in self.steps_of[node]))
@@ -95,7 +102,9 @@ class Fusion:
         joins = kind == "elementwise" or node.op in STRETCHES
         consumers = list(dict.fromkeys(s for x in node.outputs for c in self.consumers[x] for s in self.steps_of[c]))
         if not (joins and self.fuse):
-            if node in self.finishing and len(consumers) == 1 and self._can_finish(consumers[0], node):
+            if kind == "reduce" and self.fuse:
+                self._place_reduction(node, consumers)
+            elif node in self.finishing and len(consumers) == 1 and self._can_finish(consumers[0], node):
                 consumers[0].kind, consumers[0].product = "product", node
                 self._take(consumers[0], node)
                 self.steps_of[node] = consumers
@@ -107,6 +116,8 @@ class Fusion:
             self._settle(node, Step("elementwise", node), consumers)
             return
         free = node.op in STRETCHES
+        if not free and 1 < len(consumers) <= MOST_JOINED:
+            consumers = self._together(out, consumers)
         if consumers and not outside and (free or len(consumers) <= MAX_REPEATS):
             alone = len(consumers) == 1
             repeatable = free or (is_cheap(node) and all(map(is_stored, node.read)))
@@ -125,17 +136,73 @@ class Fusion:
                     return
         self._settle(node, Step("view" if free else "elementwise", node), consumers)
 
+    def _place_reduction(self, node: Apply, consumers: Sequence[Step]) -> None:
+        """Let a reduction share the pass of another one, or make it a step."""
+        x = node.operands[0]
+        key = (self.same_shape.of(x), axes_of(node), self.where.get(node.out))
+        steps = self.reducing[key]
+        for step in steps[-NEARBY:]:
+            rows = step.reductions
+            states = sum(len(getattr(n.op, "state", ())) for n in (*rows, node))
+            alike = x.broadcastable == step.pattern and not own_code([node, *rows])
+            if not alike or states > MAX_STATES or step in consumers or not self._fits(node, step):
+                continue
+            if not any(self._reaches(other, step) for other in consumers):
+                self._take(step, node)
+                self._settle(node, step, consumers)
+                return
+        step = Step("reduce", node)
+        steps.append(step)
+        self._settle(node, step, consumers)
+
     def _settle(self, node: Apply, step: Step, consumers: Sequence[Step]) -> None:
         """Let a step store a node's results for its consumers."""
         self.steps_of[node] = [step]
         step.loads |= self._loads(node)
-        step.after.update(s for s in consumers if s is not step)
+        for s in consumers:
+            if s is not step:
+                step.after.add(s)
+                s.before.add(step)
+
+    def _together(self, x: Variable, consumers: Sequence[Step]) -> list[Step]:
+        """The readers of x; those that walk over the same elements, and do not need one another, become one."""
+        kept: list[Step] = []
+        for step in consumers:
+            if step.kind != "elementwise" or step.pattern != x.broadcastable:
+                kept.append(step)
+                continue
+            for other in kept:
+                alike = other.kind == "elementwise" and other.pattern == step.pattern and self._can_join(other, step)
+                if alike and not self._reaches(other, step) and not self._reaches(step, other):
+                    self._merge(other, step)
+                    break
+            else:
+                kept.append(step)
+        return kept
+
+    def _merge(self, step: Step, gone: Step) -> None:
+        """Let a step do the work of another one."""
+        here = set(step.nodes)
+        step.nodes += [node for node in gone.nodes if node not in here]
+        for node in gone.nodes:
+            self.steps_of[node] = list(dict.fromkeys(step if s is gone else s for s in self.steps_of[node]))
+        step.results |= gone.results
+        step.loads |= gone.loads
+        for s in gone.after:
+            s.before.discard(gone)
+            s.before.add(step)
+        for s in gone.before:
+            s.after.discard(gone)
+            s.after.add(step)
+        step.after |= gone.after
+        step.before |= gone.before
 
     def _fits(self, node: Apply, step: Step, whole: bool = True) -> bool:
         """Whether a step may compute this node for each of its elements."""
         if not step.fuses or self.where.get(node.out) is not self.where.get(step.head.out):
             return False
-        if node.out.broadcastable != step.pattern and not (whole and (node.op in STRETCHES or is_cheap(node))):
+        pattern = node.operands[0].broadcastable if kind_of(node) == "reduce" else node.out.broadcastable
+        if pattern != step.pattern and not (whole and (node.op in STRETCHES or is_cheap(node))):
             return False
         if step.product is not None and any(x in node.outputs for x in step.product.read):
             return False
@@ -233,12 +300,8 @@ class Fusion:
                     for x in shapes:
                         by_input[x] = step
                     continue
-                for node in step.nodes:
-                    if node not in partner.nodes:
-                        partner.nodes.append(node)
-                    self.steps_of[node] = list(dict.fromkeys(partner if s is step else s for s in self.steps_of[node]))
+                self._merge(partner, step)
                 partner.nodes.sort(key=self.order.__getitem__)
-                partner.results |= step.results
                 gone.add(step)
                 for x in shapes:
                     by_input.setdefault(x, partner)
@@ -249,7 +312,8 @@ class Fusion:
             return False
         arrays = set(self._inputs(a)) | set(self._inputs(b))
         stored = sum(self._is_read(x, s) for s in (a, b) for x in s.results)
-        return (len(arrays) + stored) * (16 + 8 * len(a.pattern)) <= ARGUMENT_BYTES
+        together = self.where.get(a.head.out) is self.where.get(b.head.out)
+        return together and (len(arrays) + stored) * (16 + 8 * len(a.pattern)) <= ARGUMENT_BYTES
 
     def _is_read(self, x: Variable, step: Step) -> bool:
         return x in self.outputs or any(s is not step for c in self.consumers[x] for s in self.steps_of[c])
@@ -272,9 +336,8 @@ class Fusion:
             return
         builder = Body(step, self.known)
         if step.kind == "reduce":
-            node = step.nodes[-1]
-            step.outputs = [node.out]
-            results = builder.mapped(node)
+            step.outputs = [n.out for n in step.reductions]
+            results = [number for n in step.reductions for number in builder.mapped(n)]
         else:
             results = [builder.value(x, x.aval.dtype) for x in step.outputs]
         step.body = builder.builder.build(results)

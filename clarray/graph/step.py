@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from clarray.core import movement
+from clarray.core.aval import normalize_axes
 from clarray.core.custom import ElementwiseCode, ReductionCode, resolve
 from clarray.core.expr import Builder, Expr
 from clarray.core.movement import Astype, View
@@ -24,8 +25,8 @@ class Step:
     """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
 
     __slots__ = (
-        "after", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern", "product",
-        "results", "scalars",
+        "after", "before", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern",
+        "product", "results", "scalars",
     )  # fmt: skip
 
     def __init__(self, kind: str, node: Apply) -> None:
@@ -42,6 +43,7 @@ class Step:
         self.results: set[Variable] = set(node.outputs)
         self.loads: set[Variable] = set()  # what its nodes read, each by itself
         self.after: set[Step] = set()  # steps that read what this one stores
+        self.before: set[Step] = set()  # steps that store what this one reads
         self.body: Expr | None = None
 
     @property
@@ -53,6 +55,11 @@ class Step:
     def head(self) -> Apply:
         """The node that names the step."""
         return self.product or self.nodes[0]
+
+    @property
+    def reductions(self) -> list[Apply]:
+        """The reductions among its nodes."""
+        return [n for n in self.nodes if kind_of(n) == "reduce"]
 
     def __repr__(self) -> str:
         return f"<{self.kind} {' '.join(n.op.name for n in self.nodes)}>"
@@ -67,6 +74,11 @@ def kind_of(node: Apply) -> str:
     if isinstance(node.op, Reduction):
         return "reduce"
     return "view" if isinstance(node.op, View) else "other"
+
+
+def axes_of(node: Apply) -> tuple[int, ...]:
+    """The axes along which a reduction goes."""
+    return normalize_axes(node.params.get("axis"), node.operands[0].ndim, node.op.name)
 
 
 class Body:
