@@ -34,11 +34,12 @@ REFERENCES = {
     "gamma": special.gamma,
     "lgamma": special.gammaln,
     "digamma": special.digamma,
+    "zeta": special.zeta,
     "expit": special.expit,
     "logit": special.logit,
     "logsumexp": special.logsumexp,
 }
-DOUBLE_ONLY = {"erf", "erfc", "erfinv", "gamma", "lgamma", "digamma"}
+DOUBLE_ONLY = {"erf", "erfc", "erfinv", "gamma", "lgamma", "digamma", "zeta"}
 ABSOLUTE = {"lgamma", "digamma", "logaddexp"}  # near their zeros only the absolute error is bounded
 SAME_PRECISION = {"nextafter"}
 WIDER = {"float16": "f8", "float32": "f8", "float64": "g", "complex64": "c16", "complex128": "G"}

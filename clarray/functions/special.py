@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from clarray.core.ops import digamma, erf, erfc, erfinv, expit, gamma, lgamma, logit
+from clarray.core.ops import digamma, erf, erfc, erfinv, expit, gamma, lgamma, logit, zeta
 
 from .statistical import logsumexp
 
-__all__ = ["digamma", "erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "lgamma", "logit", "logsumexp", "psi"]
+__all__ = [
+    "digamma",
+    "erf",
+    "erfc",
+    "erfinv",
+    "expit",
+    "gamma",
+    "gammaln",
+    "lgamma",
+    "logit",
+    "logsumexp",
+    "psi",
+    "zeta",
+]
 
 gammaln = lgamma
 psi = digamma

@@ -53,6 +53,10 @@
     # The root, in two parts that add up to twice the precision.
     root = {"float": ("0x1.762d86p+0f", "0x1.ab5f2p-27f"), "double": ("0x1.762d86356be3fp+0", "0x1.b86a722197829p-54")}
     # Bernoulli numbers over 2n: the asymptotic series in 1/x^2, Abramowitz and Stegun 6.3.18.
+    euler_maclaurin = (  # Bernoulli numbers over (2n)!
+        (1, 12), (-1, 720), (1, 30240), (-1, 1209600), (1, 47900160), (-691, 1307674368000), (1, 74724249600),
+        (-3617, 10670622842880000), (43867, 5109094217170944000), (-174611, 802857662698291200000),
+    )
     bernoulli = ("1.0/12", "-1.0/120", "1.0/252", "-1.0/240", "1.0/132", "-691.0/32760", "1.0/12")
 %>\
 % for T in ("float", "double") if spec.fp64 else ("float",):
@@ -158,6 +162,30 @@ static OVERLOAD ${T} special_digamma(${T} x)
     }
     const ${T} w = 1 / (x * x);
     return shift + log(x) - 1 / (2 * x) - w * ${polynomial("w", "", [f"({c.replace('/', f + ' / ')})" for c in bernoulli])};
+}
+
+// Terms up to q = 20, then Euler and Maclaurin's sum, Abramowitz and Stegun 23.1.5.
+static OVERLOAD ${T} special_zeta(${T} s, ${T} q)
+{
+    if (!(s > 1 && q > 0))
+        return s == 1 && q > 0 ? INFINITY : NAN;
+    if (isinf(q) || isinf(s))
+        return isinf(q) || q > 1 ? 0 : q < 1 ? INFINITY : 1;
+    ${T} total = 0;
+    while (q < 20) {
+        total += pow(q, -s);
+        q += 1;
+    }
+    const ${T} power = pow(q, -s), w = 1 / (q * q);
+    ${T} term = s * power / q;
+    total += power * q / (s - 1) + power / 2;
+% for k, (n, d) in enumerate(euler_maclaurin):
+    total += term * (${n}.0${f} / ${d}.0${f});
+% if k + 1 < len(euler_maclaurin):
+    term *= (s + ${2 * k + 1}) * (s + ${2 * k + 2}) * w;
+% endif
+% endfor
+    return total;
 }
 
 % endfor

@@ -7,7 +7,8 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.gradient import DisconnectedInputError, NullTypeGradError
+from clarray.core.op import Op
+from clarray.gradient import DisconnectedInputError, NullType, NullTypeGradError
 
 STEP = 1e-4
 
@@ -230,10 +231,26 @@ def test_known_grads(any_ctx):
         T.grad(None, x, known_grads={y: 1.0})
 
 
+class Opaque(Op):
+    """An operation whose derivative nobody has written."""
+
+    name = "opaque"
+
+    def infer(self, avals, params, fp64=True):
+        return (avals[0],)
+
+
 def test_operations_without_a_gradient(any_ctx):
     x = T.vector("x")
-    with pytest.raises(NullTypeGradError, match=r"digamma\(\) has no gradient.*test_grad.py"):
-        T.grad(T.psi(x).sum(), x)
+    with pytest.raises(NullTypeGradError, match=r"cost c for x of type .*opaque\(\) has no gradient.*test_grad.py"):
+        cost = Opaque()(x).sum()
+        cost.name = "c"
+        T.grad(cost, x)
+    found = T.grad(cost, x, null_gradients="return")
+    assert isinstance(found.type, NullType)
+    assert "opaque() has no gradient" in found.type.why_null
+    with pytest.raises(ValueError, match="null_gradients is 'raise' or 'return'"):
+        T.grad(cost, x, null_gradients="maybe")
 
 
 def test_results_come_as_they_were_asked_for(any_ctx):

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.usefixtures("fp64")
 
 STEP = 1e-5
 POINTS = 30
-DIFFERENTIABLE = [op for op in ops.UFUNCS.values() if op.gradient and "f" in op.code and op.name != "digamma"]
+DIFFERENTIABLE = [op for op in ops.UFUNCS.values() if op.gradient and "f" in op.code]
+UNKNOWN = {("zeta", "s")}  # derivatives without a formula: NaN
 
 
 def difference(f, xs, k, step):
@@ -38,13 +39,13 @@ def test_ufunc(op, ctx, rng):
     assert gradients[: len(conditions)] == (None,) * len(conditions)
     f = oracle.numpy_function(op)
     for k, gradient in enumerate(gradients[len(conditions) :]):
-        if gradient is None:
+        letter = op.letters[k + len(conditions)]
+        if gradient is None or (op.name, letter) in UNKNOWN:
             continue
         assert gradient.dtype == np.float64
         want, nearer = (g * difference(lambda *x: f(*conditions, *x), xs, k, step) for step in (STEP, STEP / 7))
         smooth = np.abs(nearer - want) < 1e-4 * (1 + np.abs(want))  # no jump of fmod, no corner of clip
         got = np.broadcast_to(gradient.numpy(), POINTS)
-        letter = op.letters[k + len(conditions)]
         np.testing.assert_allclose(got[smooth], want[smooth], rtol=1e-7, atol=1e-7, err_msg=letter)
         assert smooth.sum() > POINTS / 2
 

@@ -50,7 +50,8 @@ def differences(function, xs, k, step=1e-6):
     return result
 
 
-differentiable = [op for op in ops.UFUNCS.values() if op.gradient and "f" in op.code and op.name != "digamma"]
+differentiable = [op for op in ops.UFUNCS.values() if op.gradient and "f" in op.code]
+UNKNOWN = {("zeta", "s")}  # derivatives without a formula: NaN
 
 
 @pytest.mark.parametrize("op", differentiable, ids=lambda op: op.name)
@@ -64,7 +65,9 @@ def test_gradient_is_the_derivative(op):
     out = op(*terms)
     got = op.grad(Value(np.ones(40)), out, terms, {})[first:]
     for k, gradient in enumerate(got):
-        if gradient is not None:
+        if (op.name, op.letters[k + first]) in UNKNOWN:
+            assert np.isnan(gradient.array).all()
+        elif gradient is not None:
             want = differences(lambda *values: op(*condition, *values), xs, k)
             np.testing.assert_allclose(np.broadcast_to(gradient.array, 40), want, rtol=2e-5, atol=1e-6)
 
@@ -99,8 +102,3 @@ def test_ties_share_the_gradient():
     g, y, z = Value(np.ones(3)), Value(np.array([1.0, 2, 3])), Value(np.array([2.0, 2, 2]))
     left, right = ops.maximum.grad(g, None, [y, z], {})
     np.testing.assert_allclose([left.array, right.array], [[0, 0.5, 1], [1, 0.5, 0]])
-
-
-def test_digamma_says_what_is_missing():
-    with pytest.raises(TypeError, match="trigamma"):
-        ops.digamma.grad(None, None, [None], {})

@@ -25,7 +25,7 @@ STANDARD = [
 ]
 BEYOND = [
     "erf", "erfinv", "erfc", "gamma", "lgamma", "digamma", "expit", "logit", "rsqrt", "cbrt", "exp2", "deg2rad",
-    "rad2deg", "fmod", "angle",
+    "rad2deg", "fmod", "angle", "zeta",
 ]
 STATISTICAL = [
     "sum", "prod", "max", "min", "mean", "var", "any", "all", "argmax", "argmin", "count_nonzero", "logsumexp",

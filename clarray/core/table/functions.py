@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import log as _log
-from math import pi
+from math import nan, pi
 from math import sqrt as _sqrt
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..dtypes import FLOATING, NUMERIC, REAL_FLOATING
 from ..op import Ufunc
 from . import ufunc
 from .arithmetic import POSITIVE, sqrt, square
-from .logic import equal, where
+from .logic import equal, greater, where
 
 UNIT = (-0.95, 0.95)
 SMALL = (-3.0, 3.0)
@@ -125,11 +125,20 @@ rad2deg = ufunc(
 )
 
 
-def _no_gradient(g: Any, out: Any, x: Any) -> Any:
-    raise TypeError("digamma() has no gradient: the trigamma function is not in the table")
+def _trigamma(x: Any) -> Any:
+    """The derivative of digamma, reflected to positive numbers (Abramowitz and Stegun, 1964, 6.4.7)."""
+    right = greater(x, 0)
+    sine = sin(where(right, pi / 2, x * pi))
+    return where(right, zeta(2.0, where(right, x, 1)), square(pi / sine) - zeta(2.0, where(right, 1, 1 - x)))
 
 
+zeta: Ufunc = ufunc(
+    "zeta", "s q", "special_zeta(s, q)", REAL_FLOATING,
+    grad=lambda g, out, s, q: (g * nan, -g * s * zeta(s + 1, q)), domain=((1.5, 8.0), POSITIVE), ulp=16,
+    doc="Hurwitz's zeta function: the sum of (q + k)**-s over k = 0, 1, ..., for s > 1 and q > 0; NaN elsewhere, "
+    "and so is its gradient for s, which has no formula",
+)  # fmt: skip
 digamma: Ufunc = ufunc(
-    "digamma", "x", "special_digamma(x)", REAL_FLOATING, grad=_no_gradient,
+    "digamma", "x", "special_digamma(x)", REAL_FLOATING, grad=lambda g, out, x: (g * _trigamma(x),),
     domain=POSITIVE, ulp=8, doc="the derivative of lgamma; ulps are of max(1, |digamma|) for negative x",
 )  # fmt: skip
