@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from pickle import UnpicklingError
 from typing import Any, ClassVar
 
 import numpy as np
@@ -91,6 +92,8 @@ class Composite(Op):
 
 
 def _registered(name: str) -> Op:
+    if name not in Op.registry:
+        raise UnpicklingError(f"no operation {name!r}: the pickle is of another version, or lacks a module")
     return Op.registry[name]
 
 
