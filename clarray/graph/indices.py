@@ -128,13 +128,13 @@ def assigned(x: Variable, index: Any, value: Variable, add: bool) -> Variable:
 
 def true_positions(mask: Variable) -> Variable:
     """The int64 positions of the true elements of a vector of bools."""
-    count = ops.count_nonzero(mask)
+    size = ops.count_nonzero(mask) + 1  # never none, for put
     found = cumulative_sum(mask, axis=0, dtype=INT64)
-    blank = movement.broadcast_to(constant(np.zeros((), INT64)), shape=(count + 1,))
+    blank = movement.broadcast_to(constant(np.zeros((), INT64)), shape=(size,))
     # what is false has no place: its index is out of bounds, so that put leaves it out
-    places = ops.where(mask, found - 1, count + 1)
+    places = ops.where(mask, found - 1, size)
     positions = indexing.put(blank, positions_along(mask, axis=0), places, axes=(0,), position=0)
-    return movement.slice_(positions, index=((None, count, None),))
+    return movement.slice_(positions, index=((None, -1, None),))
 
 
 # from an index to a view and integer arrays

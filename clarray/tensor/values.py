@@ -27,6 +27,9 @@ def get_scalar_constant_value(v: Any, elemwise: bool = True, only_process_consta
     if not isinstance(x, Constant) and not only_process_constants:
         (x,) = rebuilt([x])
     value = value_of(x)
+    if value is None and isinstance(x, Constant) and not hasattr(x.value, "block"):
+        first = x.value.reshape(-1)[:1]
+        value = first[0] if (x.value == first).all() else None
     if value is None:
         raise NotScalarConstantError(f"{as_variable(v).described()} is not known to have one value")
     return np.asarray(value, x.aval.dtype)[()]
