@@ -10,7 +10,7 @@ from typing import Any
 from .drawing import Arrow, Box, Drawing
 from .function import Function
 from .nodes import CompiledNode
-from .printing import outputs_of
+from .printing import last_shapes, outputs_of, own_variable
 from .profile import seconds as seconds_of
 from .shared import SharedVariable
 from .svg import as_dot, as_svg, save_bitmap
@@ -58,17 +58,17 @@ class Picture:
         kept = set(nodes)
         for node in nodes:
             for x in dict.fromkeys(node.inputs):
-                self._connect(x, self.boxes[node], kept, node)
+                self._connect(x, self.boxes[node], kept)
         for k, x in enumerate(outputs):
             called = names[k] if names else x.name or f"output {k}"
             box = Box(_wrapped(called, most), "output", SHAPES["output"], f"{x} of type {x.type}")
             self.boxes[("output", k)] = box
-            self._connect(x, box, kept, None)
+            self._connect(x, box, kept)
         self.drawing = Drawing(list(self.boxes.values()), self.arrows, title)
         if seconds is not None:
             self.drawing.scale = (self.hottest, HEAT)
 
-    def _connect(self, x: Variable, head: Box, kept: set[Any], node: Any) -> None:
+    def _connect(self, x: Variable, head: Box, kept: set[Any]) -> None:
         tail = self.boxes.get(x.owner) if x.owner in kept else None
         if tail is None:
             tail = self.boxes.get(x) or self.boxes.setdefault(x, self._leaf(x))
@@ -78,22 +78,17 @@ class Picture:
                 between = self.boxes[x] = Box(_wrapped(x.name or str(x), self.most), "constant", "#ffffff", str(x.type))
                 self.arrows.append(Arrow(tail, between))
             tail = between
-        self.arrows.append(Arrow(tail, head, "" if isinstance(x, Constant) else self._label(x, node)))
+        self.arrows.append(Arrow(tail, head, "" if isinstance(x, Constant) else self._label(x)))
 
-    def _label(self, x: Variable, node: Any) -> str:
+    def _label(self, x: Variable) -> str:
         """Shape and dtype; extents that are not known are question marks."""
-        shape = self._shape(x, node)
+        shape = self._shape(x)
         extents = ", ".join("?" if n is None else str(n) for n in shape)
         text = f"{x.dtype}[{extents}]" if shape else x.dtype
         return f"{x.name} {text}" if x.name and x.owner is not None else text
 
-    def _shape(self, x: Variable, node: Any) -> Sequence[int | None]:
-        owner = x.owner
-        own: Any = x
-        if isinstance(owner, CompiledNode):
-            while owner.step is None and isinstance(owner.inputs[0].owner, CompiledNode):
-                owner, x = owner.inputs[0].owner, owner.inputs[0]  # a download has the shape of what it downloads
-            own = owner.step.outputs[owner.outputs.index(x)] if owner.step is not None else owner.inputs[0]
+    def _shape(self, x: Variable) -> Sequence[int | None]:
+        own = own_variable(x)
         return self.shapes.get(own, own.aval.shape)
 
     def _node(self, node: Any, number: int) -> Box:
@@ -151,10 +146,7 @@ def _wrapped(text: str, most: int) -> list[str]:
 
 def of_function(f: Function, **options: Any) -> Picture:
     """The picture of a compiled function, with the shapes of its last call and the times of its profile."""
-    shapes: dict[Variable, tuple[int, ...]] = {}
-    for stage in f._stages:
-        for tape in list(stage.tapes.values())[-1:]:
-            shapes.update(tape.shapes)
+    shapes = last_shapes([f])
     profile: Any = f.profile
     times = None
     if profile is not None and profile.fct_callcount:

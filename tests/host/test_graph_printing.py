@@ -73,3 +73,54 @@ def test_formula():
     assert ca.pp(-T.exp(x)) == "(-exp(x))"
     with pytest.raises(TypeError, match=r"pp\(\) takes"):
         printing.pp(3)
+
+
+def test_shared_long_parts_are_named():
+    v = T.vector("v")
+    z = T.tanh(v * v + T.exp(v - 1) / (2 + v)) * T.sin(v) + T.cos(v) * T.exp(T.sin(v) + T.log(v) * T.sqrt(v)) - 1
+    assert len(printing.pp(z)) > 100
+    first, where = printing.pp(z * z).split("\n")
+    assert first == "(v1 * v1)"
+    assert where == f"where v1 = {printing.pp(z)}"
+    for _ in range(60):
+        v = T.tanh(v + v) * v
+    assert len(printing.pp(v)) < 20_000
+
+
+def test_indices_as_written():
+    x, i = T.tensor3("x"), T.iscalar("i")
+    assert printing.pp(x[i, 1:, ::2]) == "x[i, 1:, ::2]"
+    assert printing.pp(x[..., None, -1]) == "x[..., None, -1]"
+
+
+def test_order_and_storage(any_ctx):
+    x = T.vector("x")
+    w = ca.shared([1.0, 2.0], name="w")
+    f = ca.function([x], (x / x.shape[0] * w).sum())
+    lines = printing.debugprint(f, file="str").splitlines()
+    order = [int(line.rsplit("   ", 1)[1]) for line in lines if "Gpu" in line]
+    assert order == list(range(len(order)))[::-1]
+    assert any("HostOp{" in line for line in lines)
+    f([3, 4])
+    text = printing.debugprint(f, file="str", print_storage=True)
+    assert "w [id" in text
+    assert "[[1. 2.]]" in text
+    assert "x [id" in text
+    assert "[shape (2,)]" in text
+
+
+def test_several_objects():
+    x = T.scalar("x")
+    y = T.exp(x)
+    text = printing.debugprint([y, y + 1, ca.function([x], y)], file="str")
+    assert text.count("exp [id") == 2
+    assert "GpuElemwise{exp}" in text
+
+
+def test_deep_trees_are_fast():
+    z = T.scalar("x")
+    for _ in range(10_000):
+        z = z + 1
+    assert printing.debugprint(z, depth=3, file="str").count("add") == 3
+    z.name = "z"
+    assert printing.debugprint(-z, stop_on_name=True, file="str").count("\n") == 2
