@@ -21,7 +21,6 @@ from clarray.gradient import (
 )
 from clarray.graph.building import as_variable as as_tensor_variable
 from clarray.graph.building import constant
-from clarray.graph.gradient import grad
 from clarray.graph.nodes import Elemwise
 from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
 from clarray.graph.shared import SharedVariable as TensorSharedVariable
@@ -57,12 +56,12 @@ as_tensor = as_tensor_variable
 e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan")
 
 __all__ = [
-    "Lop", "Rop", "grad_clip", "grad_scale", "hessian", "hessian_vector", "jacobian", "numeric_grad", "verify_grad",
-    "Elemwise", "EmptyConstantError", "NotScalarConstantError", "TensorConstant", "TensorSharedVariable", "TensorType",
-    "TensorVariable", "addbroadcast", "as_tensor", "as_tensor_variable", "basic", "consider_constant", "constant",
-    "constructors", "creation", "disconnected_grad", "e", "elementwise", "elemwise", "extra_ops", "grad", "inf",
-    "methods", "nan", "nlinalg", "nnet", "patternbroadcast", "pi", "products", "reductions", "shapes", "shared", "slinalg", "subtensor",
-    "tensor", "unbroadcast", "values", "zero_grad", *FUNCTIONS,
+    "Elemwise", "EmptyConstantError", "Lop", "NotScalarConstantError", "Rop", "TensorConstant", "TensorSharedVariable",
+    "TensorType", "TensorVariable", "addbroadcast", "as_tensor", "as_tensor_variable", "basic", "consider_constant",
+    "constant", "constructors", "creation", "disconnected_grad", "e", "elementwise", "elemwise", "extra_ops", "grad",
+    "grad_clip", "grad_scale", "hessian", "hessian_vector", "inf", "jacobian", "methods", "nan", "nlinalg", "nnet",
+    "numeric_grad", "patternbroadcast", "pi", "products", "reductions", "shapes", "shared", "slinalg", "subtensor",
+    "tensor", "unbroadcast", "values", "verify_grad", "zero_grad", *FUNCTIONS,
 ]  # fmt: skip
 
 
