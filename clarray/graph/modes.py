@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .function import Function
     from .tape import Tape
 
-    Watcher = Callable[[Tape, Binder], Any]
+Watcher = Callable[["Tape", "Binder"], Any]
 
 EVERYTHING = frozenset(PHASES)
 UNFUSED = frozenset({"required", "canonicalize", "stabilize"})
@@ -90,6 +90,8 @@ class Mode:
 def _query(optimizer: Any) -> Query:
     if isinstance(optimizer, Query):
         return optimizer
+    if optimizer == "default":
+        optimizer = config.optimizer
     if str(optimizer) not in OPTIMIZERS:
         raise ValueError(f"Mode(): optimizer {optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
     return Query(OPTIMIZERS[str(optimizer)])
@@ -150,3 +152,8 @@ def get_mode(mode: Any = None) -> Mode:
         if names:
             found = getattr(found, change)(*names)
     return found
+
+
+def get_default_mode() -> Mode:
+    """The Mode that the flags `mode` and `optimizer` name."""
+    return get_mode(None)

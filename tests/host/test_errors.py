@@ -14,6 +14,9 @@ EXAMPLES = {
     "CompileError": errors.CompileError("no build", "kernel void f() {}\n", "k:1:2: error: e"),
     "RenderError": errors.RenderError("gemm.mako"),
     "LinAlgError": errors.LinAlgError("singular matrix"),
+    "BadRewrite": errors.BadRewrite("log"),
+    "BadKernel": errors.BadKernel("exp"),
+    "NotFinite": errors.NotFinite("NaN"),
     "ConfigError": errors.ConfigError("floatX"),
 }
 

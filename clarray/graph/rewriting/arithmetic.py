@@ -14,7 +14,7 @@ from clarray.core.op import Op, Ufunc
 
 from ..variable import Apply, Variable
 from .database import rewrite
-from .matching import is_normal, is_one, is_zero, made_by, number, real, uniform, value_of, with_constant, zeros_as
+from .matching import is_normal, is_one, is_zero, made_by, number, real, uniform, value_of, with_constant
 
 
 @rewrite(ops.multiply)
@@ -63,7 +63,9 @@ def subtract_from_itself(node: Apply) -> Variable | None:
     """x - x -> 0 and x ^ x -> 0, of integers and bools"""
     x, y = node.inputs
     exact = node.op is not ops.subtract or node.out.aval.dtype.kind in "iu"
-    return zeros_as(node.out) if x is y and exact and node.out.aval.weak is None else None
+    if x is not y or not exact or node.out.aval.weak is not None:
+        return None
+    return movement.broadcast_like(number(0, node.out), x)
 
 
 @rewrite(ops.negative)
@@ -106,7 +108,7 @@ def pull_out_negatives(node: Apply) -> Variable | None:
         return node.op(a, b)
     for k, v in enumerate((a, b)):
         value = value_of(v)
-        if value is not None and v.aval.dtype.kind == "f":
+        if value is not None and node.out.aval.dtype.kind == "f":
             c = number(-value, node.out)
             return node.op(c, b) if k == 0 else node.op(a, c)
     return ops.negative(node.op(a, b))
@@ -122,7 +124,7 @@ def negate_factor(node: Apply) -> Variable | None:
 
 @rewrite(ops.multiply, ops.divide)
 def merge_factors(node: Apply) -> Variable | None:
-    """(x * c) * d -> x * (c*d), (x / c) * d -> x * (d/c), (x * c) / d -> x * (c/d), unless that is beyond the dtype's range
+    """(x * c) * d -> x * (c*d), (x / c) * d -> x * (d/c), (x * c) / d -> x * (c/d), unless beyond the dtype's range
 
     Rounding twice gives way to rounding twice: the bound of the error stays what it was.
     """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from clarray.core import ops
+from clarray.core import movement, ops
 from clarray.core.op import Op
 
 from .. import known
 from ..building import constant
 from ..variable import Apply, Constant, Variable
 from .database import rewrite
-from .matching import as_type, uniform, value_of, zeros_as
+from .matching import as_type, number, uniform, value_of
 
 
 @rewrite(Op)
@@ -65,7 +65,7 @@ def compare_with_itself(node: Apply) -> Variable | None:
     if x is not y or not (strict or x.aval.dtype.kind in "biu"):
         return None
     holds = node.op in (ops.equal, ops.less_equal, ops.greater_equal)
-    return as_type(zeros_as(node.out), node.out) if not holds else ops.logical_not(zeros_as(node.out))
+    return movement.broadcast_like(number(holds, node.out), x)
 
 
 @rewrite(ops.logical_not)
@@ -88,12 +88,10 @@ def negate_comparison(node: Apply) -> Variable | None:
     ordered = inner.op not in (ops.equal, ops.not_equal)
     if ordered and any(x.aval.dtype.kind not in "biu" for x in inner.inputs):
         return None
-    return opposite[inner.op](*inner.inputs)  # type: ignore[index]
+    return opposite[inner.op](*inner.inputs)
 
 
-@rewrite(
-    ops.maximum, ops.minimum, ops.logical_and, ops.logical_or, ops.bitwise_and, ops.bitwise_or
-)  # fmt: skip
+@rewrite(ops.maximum, ops.minimum, ops.logical_and, ops.logical_or, ops.bitwise_and, ops.bitwise_or)
 def join_equal_operands(node: Apply) -> Variable | None:
     """max(x, x) -> x, max(max(x, y), y) -> max(x, y), and so min, and, or"""
     x, y = node.inputs

@@ -71,11 +71,6 @@ def is_normal(value: Any) -> bool:
     return bool(np.isfinite(value)) and bool(abs(value) >= info.tiny)
 
 
-def zeros_as(x: Variable) -> Variable:
-    """Zeros in a variable's shape and dtype."""
-    return movement.broadcast_like(number(0, x), x)
-
-
 def as_type(x: Variable, like: Variable) -> Variable:
     """x in another variable's dtype."""
     if isinstance(x, Constant) and x.aval.weak is not None:

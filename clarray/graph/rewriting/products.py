@@ -18,7 +18,8 @@ from .views import Uses
 def pull_factors_out(node: Apply) -> Variable | None:
     """(a * A) @ B -> a * (A @ B) and (-A) @ B -> -(A @ B), for a scalar a and an A that is in memory: a pass less
 
-    Not of float16, whose products might not be in range without the factor.
+    Not of float16, whose products might not be in range without the factor. Of an infinite a, sums in which it makes
+    NaNs are infinite.
     """
     if not uniform(node, "fc") or node.out.aval.dtype.itemsize < 4:
         return None
@@ -26,18 +27,20 @@ def pull_factors_out(node: Apply) -> Variable | None:
         scaled = made_by(x, ops.multiply, ops.negative, ops.divide)
         if not scaled:
             continue
-        if scaled.op is ops.negative:
-            whole, apply = scaled.inputs[0], ops.negative
-        else:
+        factor: Variable | None = None
+        whole = scaled.inputs[0]
+        if scaled.op is not ops.negative:
             split = _scalar_and_rest(scaled)
             if split is None or split[1].aval.dtype != x.aval.dtype:
                 continue
             factor, whole = split
-            apply = (lambda p, f=factor: p / f) if scaled.op is ops.divide else (lambda p, f=factor: f * p)
         if not _is_array(whole):
             continue
         operands = [whole if j == k else y for j, y in enumerate(node.inputs)]
-        return apply(linear.matmul(*operands))
+        product = linear.matmul(*operands)
+        if factor is None:
+            return ops.negative(product)
+        return product / factor if scaled.op is ops.divide else factor * product
     return None
 
 

@@ -29,16 +29,9 @@ def sigmoid_of_quotient(node: Apply) -> Variable | None:
     return sigmoid if node.op is ops.reciprocal or is_one(node.inputs[0]) else node.inputs[0] * sigmoid
 
 
-@rewrite(ops.divide, phase="stabilize")
-def sigmoid_of_ratio(node: Apply) -> Variable | None:
-    """exp(x) / (1 + exp(x)) -> expit(x)"""
-    above = made_by(node.inputs[0], ops.exp)
-    return ops.expit(above.inputs[0]) if above and real(node) and one_plus(node.inputs[1]) is above.out else None
-
-
 @rewrite(ops.multiply, phase="stabilize")
 def sigmoid_of_product(node: Apply) -> Variable | None:
-    """exp(x) * expit(-x) -> expit(x)"""
+    """exp(x) * expit(-x) -> expit(x), which exp(x) / (1 + exp(x)) becomes too"""
     if not real(node):
         return None
     for a, b in (node.inputs, node.inputs[::-1]):
@@ -74,7 +67,7 @@ def expm1_of_difference(node: Apply) -> Variable | None:
 
 @rewrite(ops.log, phase="stabilize")
 def softplus_of_log(node: Apply) -> Variable | None:
-    """log(expit(x)) -> -softplus(-x), log(1 + exp(x)) -> softplus(x), log(1 + x) -> log1p(x), log(1 - x) -> log1p(-x)"""
+    """log(expit(x)) -> -softplus(-x), log(1 + exp(x)) -> softplus(x), log(1 + x) -> log1p(x), and so log(1 - x)"""
     (x,) = node.inputs
     if not real(node):
         return None
@@ -169,17 +162,15 @@ def drop_shift_of_softmax(node: Apply) -> Variable | None:
 
 @rewrite(ops.divide, phase="stabilize")
 def softmax_of_quotient(node: Apply) -> Variable | None:
-    """exp(x) / sum(exp(x)) -> softmax(x), where the sum is stretched along the axes that it was taken over"""
+    """exp(x) / sum(exp(x)) -> softmax(x), where the sum is stretched along the axes that it was taken over
+
+    Of a row with an infinity all is NaN.
+    """
     above = made_by(node.inputs[0], ops.exp)
     if not above or not real(node) or not real(above):
         return None
-    total, kept = _behind_new_axes(node.inputs[1])
-    if (
-        not total
-        or total.op is not ops.sum
-        or total.inputs[0] is not above.out
-        or total.params.get("dtype") is not None
-    ):
+    total, kept = _behind_new_axes(node.inputs[1], node.out.ndim)
+    if not total or total.op is not ops.sum or total.inputs[0] is not above.out or "dtype" in total.params:
         return None
     axes = _axes(total)
     if not axes or not (total.params.get("keepdims") or kept == axes):
@@ -224,21 +215,21 @@ def _axes(node: Apply) -> tuple[int, ...]:
     return tuple(sorted(normalize_axes(node.params.get("axis"), x.ndim, node.op.name)))
 
 
-def _behind_new_axes(x: Variable) -> tuple[Apply | None, tuple[int, ...]]:
-    """The node behind x, where x only has new axes, and which of x's axes are new."""
+def _behind_new_axes(x: Variable, ndim: int) -> tuple[Apply | None, tuple[int, ...]]:
+    """The node behind x, where x has but new axes, and which are new when it is broadcast to `ndim` of them."""
+    further = ndim - x.ndim
+    new = list(range(further))
     node = x.owner
-    if node is not None and node.op is movement.broadcast_like:
+    if node is not None and node.op is movement.slice_:
+        index = node.params["index"]
+        if any(part is not None and part != (None, None, None) for part in index):
+            return None, ()
+        new += [further + k for k, part in enumerate(index) if part is None]
         node = node.inputs[0].owner
-    if node is None or node.op is not movement.slice_:
-        scalar = node is not None and not node.out.ndim
-        return node, tuple(range(x.ndim)) if scalar and x.ndim else (0,) if scalar else ()
-    index = node.params["index"]
-    if any(part is not None and part != (None, None, None) for part in index):
-        return None, ()
-    return node.inputs[0].owner, tuple(k for k, part in enumerate(index) if part is None)
+    return node, tuple(new)
 
 
 def _is_max(m: Variable, x: Variable, axes: tuple[int, ...]) -> bool:
     """Whether m is max(x) along axes, with them kept or without."""
-    node, _ = _behind_new_axes(m) if m.owner is not None and m.owner.op is not ops.max else (m.owner, ())
+    node, _ = _behind_new_axes(m, m.ndim)
     return node is not None and node.op is ops.max and node.inputs[0] is x and _axes(node) == axes
