@@ -214,6 +214,12 @@ class Jit:
     def __repr__(self) -> str:
         return f"<jit {self.__name__}>"
 
+    def __reduce__(self) -> Any:
+        from .pickling import global_name
+
+        statics = sorted(self._static), sorted(self._static_names)
+        return global_name(self) or (Jit, (self.__wrapped__, *statics, self._mode, self._maxsize))
+
     # signatures
 
     def _statics(self, nums: Any, names: Any) -> tuple[frozenset[int], frozenset[str]]:

@@ -11,6 +11,7 @@ The first thing in every such pickle is a stamp, which refuses to be loaded by a
 from __future__ import annotations
 
 import pickle
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -73,8 +74,8 @@ def reduced_node(node: Apply) -> Any:
 
 def copied_node(node: Apply, memo: dict[int, Any]) -> Apply:
     """A node over copies of its inputs; the operation stays the same object."""
-    op, inputs, *rest, extras = _parts(node)
-    return _node(STAMP, op, deepcopy(inputs, memo), *rest, deepcopy(extras, memo))
+    op, inputs, count, params, avals, fp64, line, extras = _parts(node)
+    return _node(STAMP, op, deepcopy(inputs, memo), count, params, avals, fp64, line, deepcopy(extras, memo))
 
 
 def _parts(node: Apply) -> tuple[Any, ...]:
@@ -99,8 +100,8 @@ def ladder(outputs: Iterable[Variable]) -> tuple[Apply, ...]:
 class _Result(NamedTuple):
     """Stands for a result of a node."""
 
-    owner: Apply
-    index: int
+    node: Apply
+    number: int
 
 
 def _written(value: Any) -> Any:
@@ -113,7 +114,7 @@ def _written(value: Any) -> Any:
 def _read(value: Any) -> Any:
     """What was `_written`."""
     if isinstance(value, _Result):
-        return value.owner.outputs[value.index]
+        return value.node.outputs[value.number]
     return _each(_read, value)
 
 
@@ -186,6 +187,14 @@ def _container(stamp: _Stamp, value: np.ndarray[Any, Any], place: str | None) ->
 
 
 # functions
+
+
+def global_name(x: Any) -> str | None:
+    """The qualified name by which an object is found in its module, as a decorator leaves it; else None."""
+    found: Any = sys.modules.get(x.__module__)
+    for part in x.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return x.__qualname__ if found is x else None
 
 
 def reduced_function(function: Any) -> Any:

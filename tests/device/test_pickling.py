@@ -241,6 +241,23 @@ def test_own_operations(any_ctx, rng):
     np.testing.assert_allclose(run(y3, (x3, a)), np.exp(a) * 2, rtol=1e-6)
 
 
+@ca.jit
+def doubled(x):
+    return {"twice": x * 2}
+
+
+def power(x, n):
+    return x**n
+
+
+def test_jitted_functions(any_ctx, rng):
+    a = draw(rng, 3)
+    assert again(doubled) is doubled
+    assert copy.deepcopy(doubled) is doubled
+    cubed = again(ca.jit(power, static_argnums=1))
+    np.testing.assert_allclose(cubed(ca.asarray(a), 3).numpy(), a**3, rtol=1e-5, atol=1e-7)
+
+
 def test_operations_that_cannot_be_found_again(any_ctx):
     x = T.vector("x")
 
