@@ -13,7 +13,8 @@ from clarray.core.op import Composite
 
 from . import gradient
 from .building import as_variable
-from .function import Function, MissingInputError, function
+from .ends import MissingInputError
+from .function import Function, function
 from .rebroadcast import patternbroadcast
 from .rewrites import rebuilt
 from .shared import SharedVariable

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,25 +15,17 @@ from clarray.device.current import context_for
 from .arguments import In, Out, filtered
 from .building import as_variable
 from .compiled import Maker, outline
+from .ends import check_leaves, end_of, stripped, viewed
 from .modes import Mode, get_mode
 from .origin import user_line
-from .places import HOST, is_transfer, moves
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewriting import rebuilt
 from .shared import Container, SharedVariable
 from .stages import downloaded, staged
 from .tape import Tape
 from .testvalues import without_test_values
-from .variable import Constant, Variable
-from .walk import leaves, toposort
-
-
-class UnusedInputError(ValueError):
-    """An input that no output depends on."""
-
-
-class MissingInputError(ValueError):
-    """A variable that an output depends on, and that nobody gives a value."""
+from .variable import Variable
+from .walk import leaves
 
 
 def function(
@@ -114,8 +105,8 @@ class Function:
         }
         self._specs = [s for s in specs if s not in self._states]
         self._keys, self._single, self._nothing = keys, single, nothing
-        wanted = [_stripped(out.variable) for out in outs]
-        self._kinds = [_kind(out.variable) for out in outs]
+        wanted = [stripped(out.variable) for out in outs]
+        self._kinds = [end_of(out.variable) for out in outs]
         targets = list(updates)
         applied = mode.log
         given = [s.variable for s in self._specs]
@@ -124,7 +115,7 @@ class Function:
         arguments = [s.variable for s in self._specs]
         found = leaves(results, arguments)
         shared = [x for x in found if isinstance(x, SharedVariable)]
-        self._check_inputs(found, [*wanted, *updates.values(), *replaced.values()], on_unused)
+        check_leaves(name, self._specs, found, [*wanted, *updates.values(), *replaced.values()], on_unused)
         stored = [*[None] * len(wanted), *(t.container.context for t in targets)]
         self._stages = staged([*arguments, *shared], results, mode.fuses, stored)
         self._last_stage = self._stages[-1]
@@ -138,7 +129,7 @@ class Function:
         borrowed = {s.variable for s in self._specs if s.borrow}
         fresh = [kind == "device" for kind in kinds]
         for k, out in enumerate(outs):  # a borrowed argument may come back in a borrowed output
-            if out.borrow and fresh[k] and _root(results[k]) in borrowed:
+            if out.borrow and fresh[k] and viewed(results[k]) in borrowed:
                 fresh[k] = False
         self._last_stage.fresh = fresh
         for stage in self._stages:
@@ -159,8 +150,12 @@ class Function:
     def __call__(self, *args: Any, **named: Any) -> Any:
         """Run; returns one result, a list, or a dict, as the function was made."""
         subset = named.pop("output_subset", None) if named else None
+        if subset is not None:
+            self._check_subset(subset)
         if named or len(args) != self._arity:
-            args = tuple(self._ordered(args, named))
+            args, states = self._ordered(args, named)
+            if states:
+                return self._from_states(states, args, subset)
         tape = None
         if self._plain:
             key: list[Any] = []
@@ -232,16 +227,17 @@ class Function:
         spec = self._specs[k]
         return f"argument {k} {f'({spec.name}) ' if spec.name else ''}of function {self.name}"
 
-    def _ordered(self, args: Sequence[Any], named: dict[str, Any]) -> list[Any]:
-        """Positional arguments, with those given by name and the defaults put in their places."""
+    def _ordered(self, args: Sequence[Any], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[SharedVariable, Any]]:
+        """Positional arguments, with those given by name and the defaults put in their places; values of states."""
         if len(args) > self._arity:
             raise TypeError(f"function {self.name} takes {self._arity} arguments, {len(args)} came")
+        states: dict[SharedVariable, Any] = {}
         values: list[Any] = list(args) + [_MISSING] * (self._arity - len(args))
         for name, value in named.items():
             matches = [k for k, s in enumerate(self._specs) if s.name == name]
             state = next((s for s in self._states if s.name == name), None)
             if state is not None:
-                self._states[state].set_value(value)
+                states[self._states[state]] = value
                 continue
             if len(matches) != 1:
                 names = ", ".join(s.name or "(unnamed)" for s in self._specs) or "none"
@@ -257,33 +253,32 @@ class Function:
                 values[k] = spec.value.get_value() if isinstance(spec.value, SharedVariable) else spec.value
         if missing:
             raise TypeError(f"function {self.name} misses its input{'s' * (len(missing) > 1)} {', '.join(missing)}")
-        return values
+        return tuple(values), states
+
+    def _from_states(self, states: Mapping[SharedVariable, Any], args: Sequence[Any], subset: Any) -> Any:
+        """A call that begins from these values of states; they are as they were if it fails."""
+        before = [(state.container, state.container.value) for state in states]
+        try:
+            for state, value in states.items():
+                state.container.value = state.container.value.copy()  # set_value writes over what is there
+                state.set_value(value)
+            return Function.__call__(self, *args, output_subset=subset)
+        except BaseException:
+            for container, value in before:
+                container.value = value
+            raise
+
+    def _check_subset(self, subset: Any) -> None:
+        """KeyError, IndexError or TypeError for an `output_subset` that names no output; nothing has run yet."""
+        if self._single or self._nothing:
+            raise TypeError(f"function {self.name}: output_subset is of functions that return a list or a dict")
+        for k in subset:
+            if self._keys is not None and k not in self._keys:
+                raise KeyError(f"function {self.name} has no output {k!r}; it has {', '.join(self._keys)}")
+            if self._keys is None and not -len(self._kinds) <= k < len(self._kinds):
+                raise IndexError(f"function {self.name} has {len(self._kinds)} outputs, output_subset asks for {k}")
 
     # what it is
-
-    def _check_inputs(self, found: Sequence[Variable], graph: Sequence[Variable], on_unused: str) -> None:
-        """Every leaf has a value, and every input is used."""
-        given = {s.variable for s in self._specs}
-        missing = [x for x in found if x not in given and not isinstance(x, Constant | SharedVariable)]
-        if missing:
-            raise MissingInputError(
-                f"function {self.name} needs a value for {', '.join(x.described() for x in missing)}: "
-                f"put it into inputs or givens"
-            )
-        if on_unused not in ("raise", "warn", "ignore"):
-            raise ValueError(f"function(): on_unused_input is 'raise', 'warn' or 'ignore', {on_unused!r} came")
-        if on_unused == "ignore":
-            return
-        used = {*graph, *(x for node in toposort(graph) for x in node.inputs)}
-        unused = [s for s in self._specs if s.variable not in used and s.update is None]
-        if unused:
-            text = (
-                f"function {self.name}: no output depends on {', '.join(s.variable.described() for s in unused)}; "
-                f"pass on_unused_input='ignore' if that is meant"
-            )
-            if on_unused == "raise":
-                raise UnusedInputError(text)
-            warnings.warn(text, UserWarning, stacklevel=4)
 
     def get_shared(self) -> list[SharedVariable]:
         """The shared variables that it reads or updates."""
@@ -368,27 +363,6 @@ class Function:
 
 
 _MISSING: Any = object()
-
-
-def _stripped(x: Variable) -> Variable:
-    """An output without the transfers that only say where it is wanted."""
-    while is_transfer(x) and not moves(x.owner):  # type: ignore[arg-type]
-        x = x.owner.inputs[0]  # type: ignore[union-attr]
-    return x
-
-
-def _kind(x: Variable) -> str:
-    """Whether an output stays on the device: the outermost transfer decides."""
-    return "device" if is_transfer(x) and x.owner.params["target"] != HOST else "host"  # type: ignore[union-attr]
-
-
-def _root(x: Variable) -> Variable:
-    """The variable that x is a view of."""
-    from clarray.core.movement import View
-
-    while x.owner is not None and isinstance(x.owner.op, View):
-        x = x.owner.inputs[0]
-    return x
 
 
 def _default_name() -> str:

@@ -7,7 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.function import MissingInputError, UnusedInputError
+from clarray.graph.ends import MissingInputError, UnusedInputError
 from clarray.graph.stages import TAPES
 
 F32 = np.dtype("float32")
