@@ -32,6 +32,7 @@ class Parcel:
         self.host = np.empty(layout.nbytes, np.uint8)
         self.event: Any = None  # None: they are there
         context = block.context
+        context.poll()
         if not layout.nbytes:
             return
         if context.recorder is not None or _is_done(context.last_event):  # nothing to wait for, or somebody takes times
@@ -57,6 +58,7 @@ class Parcel:
 
     def _unpacked(self, target: Context) -> Block:
         host, event = self.host, self.event
+        target.poll()
         arrived = _is_done(event)
         in_place = target.traits.unified and not target.maps
         block = target.memory.adopt(host) if in_place else target.memory.allocate(host.nbytes)
