@@ -20,7 +20,8 @@ D = (
 
 x = theano.shared(D[0], name="x")
 y = theano.shared(D[1], name="y")
-w = theano.shared(rng.standard_normal(feats).astype(theano.config.floatX), name="w")
+start = rng.standard_normal(feats).astype(theano.config.floatX)
+w = theano.shared(start, name="w")
 b = theano.shared(np.asarray(0.0, dtype=theano.config.floatX), name="b")
 
 p_1 = 1 / (1 + T.exp(-T.dot(x, w) - b))  # the probability of a 1

@@ -15,6 +15,7 @@ PROGRAMS = {
     "logistic_regression.py": (["--steps", "300"], ["Used the gpu", "final cost"]),
     "products.py": ([], ["dot of inputs: (1000, 1000)", "dot of shared", "x + s*x follows"]),
     "add_vectors.py": ([], ["[5. 7. 9.]"]),
+    "own_operation.py": ([], ["strided input", "two results and their gradient", "jit: 2 results of float32"]),
     "two_outputs.py": ([], ["one kernel, two results: 1 launch", "strided input"]),
 }
 
