@@ -18,6 +18,7 @@ from .function import Function, function
 from .rebroadcast import patternbroadcast
 from .rewrites import rebuilt
 from .shared import SharedVariable
+from .tracing import traced
 from .variable import Constant, Variable
 from .walk import leaves
 
@@ -65,22 +66,24 @@ class OpFromGraph(Composite):
             raise MissingInputError(
                 f"OpFromGraph(): outputs depend on {', '.join(x.described() for x in missing)}; put it into inputs"
             )
-        updated = [x for x in leaves(given, inputs) if isinstance(x, SharedVariable) and x.default_update is not None]
+        updated = [x for x in leaves(given, inputs) if getattr(x, "default_update", None) is not None]
         if updated:
             raise TypeError(f"OpFromGraph(): {updated[0]} has a default update, and the operation cannot update it")
         if DEFAULT not in (_plain(lop_overrides), _plain(grad_overrides)):
             raise ValueError("OpFromGraph(): give lop_overrides or grad_overrides, not both")
         self.inline = inline
-        # a graph of its own, in which the inputs stand for nothing else
-        self.inputs = [Variable(x.aval, name=x.name) for x in inputs]
-        self.outputs = rebuilt(given, dict(zip(inputs, self.inputs, strict=True)), phases=())
+        # a graph of its own, in which the inputs stand for nothing else; shared variables are operands too, so that
+        # gradients reach them
+        self.shared = [x for x in leaves(given, inputs) if isinstance(x, SharedVariable)]
+        self.inputs = [Variable(x.aval, name=x.name) for x in (*inputs, *self.shared)]
+        self.outputs = rebuilt(given, dict(zip([*inputs, *self.shared], self.inputs, strict=True)), phases=())
         self.nout = len(given)
         self.overrides = lop_overrides if _plain(lop_overrides) != DEFAULT else grad_overrides
         self.with_outputs = _plain(lop_overrides) != DEFAULT
         self.rop_overrides = rop_overrides
-        if isinstance(self.overrides, list | tuple) and len(self.overrides) != len(self.inputs):
+        if isinstance(self.overrides, list | tuple) and len(self.overrides) != len(inputs):
             raise ValueError(
-                f"OpFromGraph(): {len(self.overrides)} overrides came for {len(self.inputs)} inputs; give one for each"
+                f"OpFromGraph(): {len(self.overrides)} overrides came for {len(inputs)} inputs; give one for each"
             )
         self._function: Function | None = None
 
@@ -90,13 +93,16 @@ class OpFromGraph(Composite):
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
         """Apply: a result where `outputs` was one variable, else a list of them."""
-        if len(operands) != len(self.inputs):
-            names = ", ".join(map(str, self.inputs))
-            raise TypeError(f"{self.name}() takes {len(self.inputs)} operands ({names}), {len(operands)} came")
-        if any(isinstance(x, Variable) for x in operands):
-            found = super().__call__(*[self._fitted(x, y) for x, y in zip(operands, self.inputs, strict=True)])
+        own = self.inputs[: len(self.inputs) - len(self.shared)]
+        if len(operands) != len(own):
+            names = ", ".join(map(str, own))
+            raise TypeError(f"{self.name}() takes {len(own)} operands ({names}), {len(operands)} came")
+        if traced() is not None or any(isinstance(x, Variable) for x in operands):
+            fitted = [self._fitted(x, y) for x, y in zip(operands, own, strict=True)]
+            found = super().__call__(*fitted, *self.shared)
         else:
-            found = self._compiled()(*operands)
+            values = [x.get_value(borrow=True, return_internal_type=True) for x in self.shared]
+            found = self._compiled()(*operands, *values)
         results = list(found) if isinstance(found, tuple | list) else [found]
         return results[0] if self.single else results
 
@@ -108,7 +114,8 @@ class OpFromGraph(Composite):
         if operand.aval.dtype != x.aval.dtype or operand.aval.weak is not None:
             if operand.aval.weak is None and not np.can_cast(operand.aval.dtype, x.aval.dtype):
                 raise TypeError(
-                    f"{self.name}(): {operand.described()} to {x.dtype}, as input {x} is, would lose precision; cast it"
+                    f"{self.name}(): {operand.described()} came for input {x}, which is {x.dtype}: that would lose "
+                    f"precision; cast it"
                 )
             operand = operand.astype(x.dtype)
         return operand if operand.broadcastable == x.broadcastable else patternbroadcast(operand, x.broadcastable)
@@ -135,15 +142,17 @@ class OpFromGraph(Composite):
     def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
         gs, outs = (g, out) if isinstance(g, tuple | list) else ([g], [out])
         filled = [x.zeros_like() if y is None else y for x, y in zip(outs, gs, strict=True)]
-        given = (list(operands), *((list(outs),) if self.with_outputs else ()), filled)
+        count = len(self.inputs) - len(self.shared)
+        given = (list(operands[:count]), *((list(outs),) if self.with_outputs else ()), filled)
         if callable(self.overrides):
             found = self.overrides(*given)
-            return list(found) if isinstance(found, tuple | list) else [found]
-        wanted = [k for k, rule in enumerate(self.overrides) if rule == DEFAULT]
-        defaults = iter(self._default(gs, operands, wanted))
-        results: list[Any] = []
-        for rule in self.overrides:
-            results.append(next(defaults) if rule == DEFAULT else None if rule is None else rule(*given))
+            results = list(found) if isinstance(found, tuple | list) else [found]
+        else:
+            results = [rule if rule is None or rule == DEFAULT else rule(*given) for rule in self.overrides]
+        results += [DEFAULT] * len(self.shared)
+        wanted = [k for k, x in enumerate(results) if isinstance(x, str)]
+        for k, x in zip(wanted, self._default(gs, operands, wanted), strict=True):
+            results[k] = x
         return results
 
     def _default(self, gs: Sequence[Any], operands: Sequence[Any], wanted: Sequence[int]) -> list[Variable]:
