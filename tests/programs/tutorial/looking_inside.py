@@ -1,5 +1,6 @@
 """What a graph and a function look like: a formula, a tree, pictures, a profile."""
 
+import io
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,8 @@ compiled = theano.printing.debugprint(f, file="str")
 
 data = np.random.default_rng(9).normal(size=(5, 3)).astype("float32")
 value, gradient = f(data)
-summary = f.profile.summary()
+summary = io.StringIO()
+f.profile.summary(summary)
 
 folder = Path(tempfile.mkdtemp())
 before, after = folder / "graph.svg", folder / "function.svg"
