@@ -25,6 +25,7 @@ from clarray.core.layout import Layout
 from clarray.core.movement import View, astype
 from clarray.core.op import Composite, Ufunc
 from clarray.device.context import Context
+from clarray.device.fallback import working_for
 from clarray.device.run import BoundPlan
 from clarray.errors import ClarrayError
 
@@ -88,7 +89,7 @@ class Binder:
             self.current = step
             try:
                 self._step(step)
-            except (ClarrayError, ValueError, TypeError) as error:
+            except (ClarrayError, ValueError, TypeError, IndexError) as error:
                 failures.in_step(error, step, self.places, self.shapes)
                 raise
         self.current = None
@@ -115,7 +116,7 @@ class Binder:
                 self.shapes[x] = aval.shape  # type: ignore[assignment]
             if isinstance(op, Ufunc | ElementwiseCode | ReductionCode):
                 check_broadcast(node, self.shapes)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, IndexError) as error:
             failures.in_node(error, node, self.shapes)
             raise
         if node.out in self.schedule.known:
@@ -214,9 +215,11 @@ class Binder:
         params, given = self.params[node], [(p.slot, p.layout, p.offset) for p in operands]
         made = [Place(self.tape.slot(), Layout.of(x.aval.dtype, self.shapes[x]), 0, x) for x in node.outputs]
         wanted = [(p.slot, p.layout) for p in made]
+        whom = f"in {node}, made at {node.line or 'an unknown line'}"
 
         def call(slots: Slots) -> None:
-            found = op.lower(*[GpuArray(layout, offset, slots[k]) for k, layout, offset in given], **params)
+            with working_for(whom):
+                found = op.lower(*[GpuArray(layout, offset, slots[k]) for k, layout, offset in given], **params)
             results = found if isinstance(found, tuple | list) else (found,)
             own = {id(slots[k]) for k, _, _ in given}
             for (slot, layout), x in zip(wanted, results, strict=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,6 +37,8 @@ def constant(value: Any, name: str | None = None, dtype: Any = None) -> Constant
     host = np.asarray(value)
     if not isinstance(value, np.ndarray | np.generic) and host.dtype.kind in "fc":
         host = host.astype(weak_dtype(float if host.dtype.kind == "f" else complex))
+    if host.dtype.kind in "OSUVMm":
+        raise TypeError(f"{type(value).__name__} {reprlib.repr(value)} is neither a variable nor an array of numbers")
     dtypes.row(host.dtype)
     host = host.copy() if host is value else host
     host.flags.writeable = False
@@ -67,7 +70,12 @@ def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
     kept = {name: _dig(x, inputs) for name, x in params.items() if name != "out"}
     if kept.get("dtype") is not None:
         kept["dtype"] = np.dtype(kept["dtype"])
-    avals = op.infer([x.aval for x in inputs], kept, fp64) if len(inputs) == count else _partly(op, inputs, kept, fp64)
+    try:
+        holed = len(inputs) != count
+        avals = _partly(op, inputs, kept, fp64) if holed else op.infer([x.aval for x in inputs], kept, fp64)
+    except (TypeError, ValueError, IndexError) as error:
+        error.add_note(f"in {op.name}() of {', '.join(x.described() for x in inputs[:8])}")
+        raise
     node = Apply(op, inputs, count, kept, avals, fp64, current_line())
     if config.compute_test_value != "off":
         from .testvalues import compute

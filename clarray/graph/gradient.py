@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from .absent import Disconnected, DisconnectedInputError, Null, NullTypeGradErro
 from .backward import Found, Gradient, plant, stable, stretched, walk_back
 from .barriers import ones_like, zeros_like
 from .building import as_variable
+from .origin import PACKAGE
 from .variable import Variable
 
 REACTIONS = ("raise", "warn", "ignore")
@@ -51,7 +53,8 @@ def grad(
     found = gradients_for(seeds, targets, stop)
     results: list[Any] = []
     for x in targets:
-        g = settled(found, x, f"the cost {cost}", "grad", disconnected_inputs, return_disconnected, null_gradients)
+        of = f"the cost {cost}" if cost is None or x in found.reached else f"the cost {cost.described()}"
+        g = settled(found, x, of, "grad", disconnected_inputs, return_disconnected, null_gradients)
         named = isinstance(g, Variable) and g.name is None and g.owner is not None
         if add_names and named and cost is not None and cost.name and x.name:
             g.name = f"(d{cost.name}/d{x.name})"
@@ -152,7 +155,15 @@ def missing(x: Variable, message: str, who: str, reaction: str, wanted: str = "z
     if reaction == "raise":
         raise DisconnectedInputError(message)
     if reaction == "warn":
-        warnings.warn(message, UserWarning, stacklevel=4)
+        warnings.warn(message, UserWarning, stacklevel=_frames_inside())
     if wanted.lower() == "zero":
         return zeros_like(x)
     return None if wanted.lower() == "none" else Disconnected()
+
+
+def _frames_inside() -> int:
+    """How many frames from the caller up the user's is, counted as `warnings.warn` does."""
+    frame, count = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, count = frame.f_back, count + 1
+    return count

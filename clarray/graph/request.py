@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def check_distinct(specs: Sequence[In]) -> None:
     seen: set[Variable] = set()
     for spec in specs:
         if spec.variable in seen:
-            raise ValueError(f"function(): {spec.variable} is an input twice")
+            raise ValueError(f"function(): {spec.variable.described()} is an input twice; name it once")
         seen.add(spec.variable)
 
 
@@ -49,8 +50,9 @@ def as_outs(outputs: Any) -> tuple[list[str] | None, list[Out]]:
     if outputs is None:
         outputs = []
     elif isinstance(outputs, dict):
-        if not all(isinstance(k, str) for k in outputs):
-            raise TypeError("function(): the keys of a dict of outputs are strings")
+        for k in outputs:
+            if not isinstance(k, str):
+                raise TypeError(f"function(): the keys of a dict of outputs are strings, {k!r} came")
         keys = sorted(outputs)
         outputs = [outputs[k] for k in keys]
     elif not isinstance(outputs, list | tuple):
@@ -125,7 +127,10 @@ def replacements(givens: Any, inputs: Sequence[Variable]) -> dict[Variable, Vari
                 f"function(): givens cannot replace {old.described()} by {x.described()}: the types differ; cast it"
             )
         if old in inputs and isinstance(x, Variable) and old in leaves([x]):
-            raise ValueError(f"function(): givens replace {old} by something that depends on it")
+            raise ValueError(
+                f"function(): givens replace the input {old} by {x.described()}, which depends on it; let the function "
+                f"take another variable, and replace {old} by what is computed from that"
+            )
         replaced[old] = x
     return replaced
 
@@ -142,7 +147,11 @@ def changes_of(
     if without is True:
         return changes
     excluded = set(without) if isinstance(without, list | tuple) else set()
-    todo: list[Any] = [*(o.variable for o in outs), *(as_variable(v) for v in changes.values()), *replaced.values()]
+    todo: list[Any] = [
+        *(o.variable for o in outs),
+        *(as_variable(v) for v in changes.values() if isinstance(v, Variable | list | tuple)),
+        *replaced.values(),
+    ]
     while todo:
         found = [x for x in leaves(todo) if isinstance(x, SharedVariable)]
         todo = []
@@ -157,9 +166,16 @@ def converted(changes: Mapping[SharedVariable, Any]) -> dict[SharedVariable, Var
     """New values in the variables' own types, where that loses nothing."""
     result = {}
     for x, value in changes.items():
-        if not isinstance(value, Variable) and not isinstance(value, np.ndarray | np.generic | GpuArray):
-            value = np.asarray(value, x.aval.dtype)
-        new = as_variable(value)
+        if isinstance(value, bool | int | float | complex | list | tuple):
+            with suppress(TypeError, ValueError):  # as_variable says what is wrong with it
+                value = np.asarray(value, x.aval.dtype)
+        try:
+            new = as_variable(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"function(): the update of shared variable {x} ({x.type}) is a variable or an array, "
+                f"{type(value).__name__} came: {error}"
+            ) from None
         weak = new.aval.weak is not None
         if new.aval.dtype != x.aval.dtype:
             if not (weak or np.can_cast(new.aval.dtype, x.aval.dtype)):

@@ -106,7 +106,7 @@ class Stage:
             if layout is None:
                 values[x] = offset
             elif x in self.asked:
-                host_work(f"reading {x}, on which an extent or an index depends,")
+                host_work(f"reading {x.described()}, on which an extent or an index depends,")
                 values[x] = downloaded(slots[slot], layout, offset)
             else:
                 values[x] = GpuArray(layout, offset, slots[slot])
@@ -114,7 +114,7 @@ class Stage:
 
 def _known_value(value: Any, x: Variable) -> np.ndarray[Any, Any]:
     if isinstance(value, GpuArray):
-        host_work(f"reading {x}, whose value a shape or an index depends on,")
+        host_work(f"reading {x.described()}, whose value a shape or an index depends on,")
         return value.numpy()
     return np.asarray(value)
 

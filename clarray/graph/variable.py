@@ -257,6 +257,11 @@ class Variable(Operators):
             f"(T.switch), or a branch with ifelse"
         )
 
+    def __float__(self) -> float:
+        raise TypeError(f"{self} has no value before a function computes it: call a function, or {self}.eval()")
+
+    __int__ = __complex__ = __float__
+
     def __len__(self) -> int:
         raise TypeError(f"variable {self} has no length before a function computes it: use {self}.shape[0]")
 

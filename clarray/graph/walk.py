@@ -29,7 +29,10 @@ def toposort(outputs: Iterable[Variable], stop: Collection[Variable] = ()) -> li
             owner = x.owner
             if owner is not None and owner not in done and x not in stop:
                 if owner in open_:
-                    raise ValueError(f"the graph has a cycle through {owner.op.name}()")
+                    where = f", made at {owner.line}" if getattr(owner, "line", "") else ""
+                    raise ValueError(
+                        f"the graph has a cycle through {owner.op.name}(){where}: it depends on its own result {x}"
+                    )
                 stack.append(owner)
     return order
 
