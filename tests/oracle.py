@@ -31,6 +31,7 @@ REFERENCES = {
     "erf": special.erf,
     "erfc": special.erfc,
     "erfinv": special.erfinv,
+    "erfcinv": special.erfcinv,
     "gamma": special.gamma,
     "lgamma": special.gammaln,
     "digamma": special.digamma,
@@ -39,7 +40,7 @@ REFERENCES = {
     "logit": special.logit,
     "logsumexp": special.logsumexp,
 }
-DOUBLE_ONLY = {"erf", "erfc", "erfinv", "gamma", "lgamma", "digamma", "zeta"}
+DOUBLE_ONLY = {"erf", "erfc", "erfinv", "erfcinv", "gamma", "lgamma", "digamma", "zeta"}
 ABSOLUTE = {"lgamma", "digamma", "logaddexp"}  # near their zeros only the absolute error is bounded
 SAME_PRECISION = {"nextafter"}
 WIDER = {"float16": "f8", "float32": "f8", "float64": "g", "complex64": "c16", "complex128": "G"}
@@ -324,6 +325,8 @@ def _undecided(op: Ufunc, xs: list[np.ndarray], traits: Any) -> np.ndarray:
         return ~(_amplification(op, xs) < 80)
     if op.name == "erfinv":
         return x == 0  # SciPy drops the sign
+    if op.name == "erfcinv":
+        return (x == 1) | ((x > 0) & (x < 1e-307))  # SciPy has -0, and halves subnormal numbers
     if op.name == "lgamma":
         return x == -np.inf  # C has inf, SciPy -inf
     if op.name == "digamma":

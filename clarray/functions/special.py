@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarray.core.ops import digamma, erf, erfc, erfinv, expit, gamma, lgamma, logit, zeta
+from clarray.core.ops import digamma, erf, erfc, erfcinv, erfinv, expit, gamma, lgamma, logit, zeta
 
 from .statistical import logsumexp
 
@@ -10,6 +10,7 @@ __all__ = [
     "digamma",
     "erf",
     "erfc",
+    "erfcinv",
     "erfinv",
     "expit",
     "gamma",

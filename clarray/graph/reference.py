@@ -185,6 +185,20 @@ def _erfinv(x: Any) -> Any:
     return np.where(np.abs(x) == 1, np.copysign(np.inf, x), np.where(np.abs(x) < 1, y, np.nan))
 
 
+def _erfcinv(x: Any) -> Any:
+    """Hastings' approximation (Abramowitz and Stegun, 1964, 26.2.22), then Halley's steps."""
+    x = np.asarray(x, np.float64)
+    inside = (x > 0) & (x < 2)
+    p = np.where(inside, np.minimum(x, 2 - x), 1)
+    t = np.sqrt(-2 * np.log(p / 2))
+    y = (t - (2.30753 + 0.27061 * t) / (1 + 0.99229 * t + 0.04481 * t * t)) / np.sqrt(2)
+    for _ in range(3):
+        error = _erfc(y) - p if y.size else y
+        y = y + error / (2 / np.sqrt(np.pi) * np.exp(-y * y) - y * error)
+    y = np.where(x < 1, y, -y)
+    return np.where(inside, y, np.where(x == 0, np.inf, np.where(x == 2, -np.inf, np.nan)))
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bitwise_left_shift": np.left_shift,
     "bitwise_right_shift": np.right_shift,
@@ -192,6 +206,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "digamma": _digamma,
     "erf": lambda x: _erf(x) if x.size else x,
     "erfc": lambda x: _erfc(x) if x.size else x,
+    "erfcinv": _erfcinv,
     "erfinv": _erfinv,
     "expit": _expit,
     "gamma": lambda x: np.vectorize(_gamma_of, otypes=[np.float64])(x) if x.size else x,

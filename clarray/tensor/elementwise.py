@@ -135,11 +135,17 @@ def complex_from_polar(abs: Any, angle: Any) -> Variable:
     return complex(r * ops.cos(phi), r * ops.sin(phi))
 
 
+def tri_gamma(x: Any) -> Variable:
+    """The derivative of psi, which is that of gammaln."""
+    (slope,) = ops.digamma.grad(1.0, None, (as_variable(x),), {})
+    return as_variable(slope)
+
+
 FUNCTIONS |= {
     f.__name__: f
     for f in (
-        round, cast, second, fill, iround, clip, isclose, allclose, isneginf, isposinf, ceil_intdiv, divmod, complex,
-        complex_from_polar,
+        tri_gamma, round, cast, second, fill, iround, clip, isclose, allclose, isneginf, isposinf, ceil_intdiv, divmod,
+        complex, complex_from_polar,
     )
 }  # fmt: skip
 FUNCTIONS |= {"tensor_copy": FUNCTIONS["positive"], "largest": FUNCTIONS["maximum"], "smallest": FUNCTIONS["minimum"]}

@@ -140,6 +140,29 @@ static OVERLOAD double special_erfinv(double x)
 }
 
 % endif
+// erfinv(1 - x), right for small x, by Wichura's rational functions in both precisions.
+static OVERLOAD ${T} special_erfcinv(${T} x)
+{
+    const ${T} q = (1 - x) / 2, a = fabs(1 - x);
+    ${T} z;
+    if (a <= 0.85f) {
+        const ${T} r = 0.180625${f} - q * q;
+        z = q * ${polynomial("r", f, wichura["middle"][0])} / ${polynomial("r", f, wichura["middle"][1])};
+    } else {
+        ${T} r = sqrt(0.69314718055994530942${f} - log(fmin(x, 2 - x)));
+        if (r <= 5) {
+            r -= 1.6${f};
+            z = ${polynomial("r", f, wichura["tail"][0])} / ${polynomial("r", f, wichura["tail"][1])};
+        } else {
+            r -= 5;
+            z = ${polynomial("r", f, wichura["far"][0])} / ${polynomial("r", f, wichura["far"][1])};
+        }
+        z = copysign(z, 1 - x);
+    }
+    z *= 0.70710678118654752440${f};
+    return x == 0 || x == 2 ? copysign((${T})INFINITY, 1 - x) : z;
+}
+
 // Reflection for negative x, recurrence up to 10, then the asymptotic series; on [1, 2] a polynomial about the root.
 static OVERLOAD ${T} special_digamma(${T} x)
 {

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import oracle
 import pytest
+from scipy import special
 
 import clarray as ca
 import clarray.tensor as T
@@ -32,6 +33,7 @@ class Reference:
     ceil_intdiv = staticmethod(lambda a, b: -(-a // b))
     complex = staticmethod(lambda a, b: a + 1j * b)
     complex_from_polar = staticmethod(lambda r, t: r * np.exp(1j * t))
+    tri_gamma = staticmethod(lambda x: special.polygamma(1, x))
     tensor_copy = staticmethod(np.copy)
     largest, smallest = np.maximum, np.minimum
     logsumexp = staticmethod(lambda x, axis=None: np.log(np.exp(x).sum(axis=axis)))
@@ -155,6 +157,7 @@ CASES = {
     "tensor_copy": [same("tensor_copy", F(3))],
     "largest": [same("largest", F(3, 4), F(4))],
     "smallest": [same("smallest", F(3, 4), F(4))],
+    "tri_gamma": [same("tri_gamma", F(9))],
     "round": [case(lambda m, x: m.round(x), F(9, low=-9, high=9))],
     "add": [case(lambda m, x, y: m.add(m.add(x, y), 2), F(3, 4), F(4))],
     # reductions

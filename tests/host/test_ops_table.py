@@ -24,8 +24,8 @@ STANDARD = [
     "subtract", "tan", "tanh", "trunc", "where",
 ]
 BEYOND = [
-    "erf", "erfinv", "erfc", "gamma", "lgamma", "digamma", "expit", "logit", "rsqrt", "cbrt", "exp2", "deg2rad",
-    "rad2deg", "fmod", "angle", "zeta",
+    "erf", "erfinv", "erfc", "erfcinv", "gamma", "lgamma", "digamma", "expit", "logit", "rsqrt", "cbrt", "exp2",
+    "deg2rad", "rad2deg", "fmod", "angle", "zeta",
 ]
 STATISTICAL = [
     "sum", "prod", "max", "min", "mean", "var", "any", "all", "argmax", "argmin", "count_nonzero", "logsumexp",

@@ -18,16 +18,16 @@ THEANO = """
 abs_ add addbroadcast all alloc allclose and_ angle any arange arccos arccosh arcsin arcsinh arctan arctan2 arctanh
 argmax argmin argsort argtopk as_tensor_variable batched_dot batched_tensordot bincount bitwise_and bitwise_not
 bitwise_or bitwise_xor cast ceil ceil_intdiv choose clip complex complex_from_polar compress concatenate conj constant
-cos cosh cumprod cumsum default deg2rad diag diagonal diff divmod dot eq erf erfc erfinv exp exp2 expm1 extra_ops eye
-fill fill_diagonal fill_diagonal_offset flatten floor floor_div gamma gammaln ge get_scalar_constant_value get_vector_length
-grad gt horizontal_stack identity_like imag inc_subtensor int_div inv inverse_permutation invert iround isclose isinf
-isnan join largest le log log10 log1p log2 lt max max_and_argmax maximum mean mgrid min minimum mod mul neg neq nonzero
-nonzero_values ogrid ones ones_like or_ outer patternbroadcast permute_row_elements pow power prod psi ptp rad2deg
-ravel_multi_index real repeat reshape roll round searchsorted second set_subtensor sgn shape shape_padaxis shape_padleft
-shape_padright shared sin sinh smallest sort split sqr sqrt squeeze stack stacklists std sub sum swapaxes switch take
-tan tanh tensor tensor_copy tensordot tile to_one_hot topk topk_and_argtopk transpose tri tril triu true_div trunc
-unbroadcast unravel_index var vertical_stack xor zeros zeros_like TensorType TensorVariable TensorConstant
-NotScalarConstantError EmptyConstantError
+cos cosh cumprod cumsum default deg2rad diag diagonal diff divmod dot eq erf erfc erfcinv erfinv exp exp2 expm1
+extra_ops eye fill fill_diagonal fill_diagonal_offset flatten floor floor_div gamma gammaln ge
+get_scalar_constant_value get_vector_length grad gt horizontal_stack identity_like imag inc_subtensor int_div inv
+inverse_permutation invert iround isclose isinf isnan join largest le log log10 log1p log2 lt max max_and_argmax
+maximum mean mgrid min minimum mod mul neg neq nonzero nonzero_values ogrid ones ones_like or_ outer patternbroadcast
+permute_row_elements pow power prod psi ptp rad2deg ravel_multi_index real repeat reshape roll round searchsorted
+second set_subtensor sgn shape shape_padaxis shape_padleft shape_padright shared sin sinh smallest sort split sqr sqrt
+squeeze stack stacklists std sub sum swapaxes switch take tan tanh tensor tensor_copy tensordot tile to_one_hot topk
+topk_and_argtopk transpose tri tri_gamma tril triu true_div trunc unbroadcast unravel_index var vertical_stack xor
+zeros zeros_like TensorType TensorVariable TensorConstant NotScalarConstantError EmptyConstantError
 """
 
 

@@ -100,6 +100,11 @@ erfinv = ufunc(
     "erfinv", "x", "special_erfinv(x)", REAL_FLOATING, grad=lambda g, out, x: (g * (_sqrt(pi) / 2) * exp(square(out)),),
     domain=UNIT, ulp=8, doc="the inverse of erf",
 )  # fmt: skip
+erfcinv = ufunc(
+    "erfcinv", "x", "special_erfcinv(x)", REAL_FLOATING,
+    grad=lambda g, out, x: (g * (-_sqrt(pi) / 2) * exp(square(out)),), domain=(0.05, 1.95), ulp=8,
+    doc="the inverse of erfc",
+)  # fmt: skip
 gamma = ufunc(
     "gamma", "x", "tgamma(x)", REAL_FLOATING, grad=lambda g, out, x: (g * out * digamma(x),),
     domain=(0.1, 6.0), ulp=16, doc="the gamma function",
