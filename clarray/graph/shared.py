@@ -145,7 +145,8 @@ def shared(
     """A shared variable of this value: a number, a list, an ndarray or a GpuArray.
 
     Python floats and lists of them are floatX. `target` is a device or a context's name; 'cpu' keeps the
-    value on the host. With `borrow`, memory is shared where that is possible.
+    value on the host. With `borrow`, memory is shared where that is possible. An operation over variables of
+    several devices runs where the one with the most axes is, of equals the first; the others are transferred.
     """
     if isinstance(value, Variable):
         raise TypeError(f"shared() takes a value, not the variable {value}, which is not computed yet")

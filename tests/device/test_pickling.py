@@ -14,6 +14,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
+from clarray.device.current import context_for
 from clarray.device.select import list_devices
 from clarray.graph import pickling
 
@@ -308,6 +309,15 @@ def test_a_context_that_is_not_here(ctx, rng):
     assert (s2.container.context, array.context) == (ctx, ctx)
     np.testing.assert_allclose(f().numpy(), a + 1, rtol=1e-6)
     with ca.config.change_flags(force_device=True), pytest.raises(ca.errors.DeviceNotFound, match="nowhere_at_all"):
+        pickle.loads(data)
+
+
+def test_a_device_without_fp64_refuses(any_ctx):
+    narrow = next((x for x in map(context_for, list_devices()) if not x.traits.fp64), None)
+    if narrow is None or not any_ctx.traits.fp64 or len(narrow.name) != len(any_ctx.name):
+        pytest.skip("no device without fp64 is listed besides one with it")
+    data = pickle.dumps(ca.shared(np.ones(3), target=any_ctx)).replace(any_ctx.name.encode(), narrow.name.encode())
+    with pytest.raises(TypeError, match="no fp64 and cannot hold float64; use float32"):
         pickle.loads(data)
 
 
