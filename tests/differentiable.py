@@ -6,7 +6,7 @@ import numpy as np
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.core import cumulative, fft, indexing, joining, movement, ops, rows, sorting
+from clarray.core import cumulative, decompositions, diagonal, fft, indexing, joining, movement, ops, rows, sorting
 from clarray.core.linear import gemm, matmul, tensordot
 from clarray.core.op import Op
 
@@ -14,6 +14,11 @@ from clarray.core.op import Op
 def cube(x):
     """Something whose second derivative is not zero."""
     return x * x * x
+
+
+def definite(x):
+    """Positive definite matrices."""
+    return T.dot(x, x.T) + 3 * np.eye(3)
 
 
 INDEX = np.array([[0, 2], [2, 1]])
@@ -57,6 +62,17 @@ ONE = {
     "hfft": lambda x: cube(fft.hfft(fft.ihfft(x, axis=1), axis=1)),
     "sqrt of sum": lambda x: T.sqrt((x * x).sum(axis=1, keepdims=True)) * x,
     "dot": lambda x: T.dot(x, x.T),
+    "diagonal": lambda x: cube(diagonal.diagonal(x, offset=1)) * x[0, 0],
+    "undiagonal": lambda x: cube(diagonal.undiagonal(cube(x[0, :3]), T.constant(np.zeros((3, 4))), offset=1)),
+    "from_diagonal": lambda x: cube(diagonal.from_diagonal(x * x, offset=-1)),
+    "triangles": lambda x: cube(diagonal.lower_triangle(x, k=0)) + diagonal.upper_triangle(x * x, k=1),
+    "cholesky": lambda x: decompositions.cholesky(definite(x)),
+    "inverse": lambda x: decompositions.inverse(definite(x)),
+    "det": lambda x: T.log(decompositions.det(definite(x))),
+    "slogdet": lambda x: decompositions.slogdet(definite(x))[1] * x,
+    "solve": lambda x: decompositions.solve(definite(x), x),
+    "solve for a vector": lambda x: decompositions.solve(definite(x), x[:, 0] * x[:, 1]),
+    "solve_triangular": lambda x: decompositions.triangular(definite(x), x, lower=True),
     "rebroadcast": lambda x: cube(T.addbroadcast(x[:1], 0) * x),
     "disconnected_grad": lambda x: x * x,
     "grad_scale": lambda x: cube(x),

@@ -14,6 +14,8 @@ import numpy as np
 from clarray.core import movement, ops
 from clarray.core.aval import Aval, extent, normalize_axes, normalize_axis
 from clarray.core.cumulative import Cumulative
+from clarray.core.decompositions import Decomposition, Solve, SolveTriangular
+from clarray.core.diagonal import Diagonal, FromDiagonal, Triangle, Undiagonal
 from clarray.core.fft import Fourier
 from clarray.core.indexing import GatherBack, Put, Take
 from clarray.core.joining import Concat, Concatenated, concat
@@ -327,6 +329,30 @@ def _contracted(b: Batch, for_x: Sequence[int], for_y: Sequence[int]) -> Any:
     y = slice_(y, index=(WHOLE, *[None] * (m - count)))
     products = x * y
     return ops.sum(products, axis=tuple(range(products.ndim - count, products.ndim))) if count else products
+
+
+@rule(Diagonal, FromDiagonal, Triangle, Decomposition)
+def _of_each_matrix(b: Batch) -> Any:
+    """What works on stacks of matrices by itself."""
+    return b.op(b.operands[0], **b.params) if len(b.operands) == 1 else NotImplemented
+
+
+@rule(Undiagonal)
+def _on_each_diagonal(b: Batch) -> Any:
+    return b.op(b.operands[0], b.whole(1), **b.params)
+
+
+@rule(Solve, SolveTriangular)
+def _solved(b: Batch) -> Any:
+    """Vectors for one matrix are columns of its right side; others become matrices of one column each."""
+    a, y = b.operands
+    if b.ndim[1] > 1:
+        return b.op(*[b.aligned(k) for k in (0, 1)], **b.params)
+    if not b.stacked[0] and b.ndim[0] == 2:
+        return movement.permute_dims(b.op(a, movement.permute_dims(y, axes=(1, 0)), **b.params), axes=(1, 0))
+    lead = [None] * (b.ndim[0] - 2)
+    y = slice_(y, index=(*([WHOLE] if b.stacked[1] else []), *lead, WHOLE, None))
+    return slice_(b.op(b.aligned(0), y, **b.params), index=("...", 0))
 
 
 @rule(Composite)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from clarray.core import cumulative, joining, ops
+from clarray.core.diagonal import FromDiagonal, Triangle, Undiagonal
 from clarray.core.fft import Fourier
 from clarray.core.indexing import GatherBack, Put, Take
 from clarray.core.linear import Matmul, Tensordot
@@ -118,7 +119,8 @@ def _converted(node: Apply, moving: Tangents, params: Mapping[str, Any]) -> Any:
     return moving[0]
 
 
-@rule(View, Unslice, Take, GatherBack, Fourier, Transfer, ops.sum, ops.mean, cumulative.cumulative_sum)
+@rule(View, Unslice, Take, GatherBack, Fourier, Transfer, Undiagonal, FromDiagonal, Triangle)
+@rule(ops.sum, ops.mean, cumulative.cumulative_sum)
 def _linear(node: Apply, moving: Tangents, params: Mapping[str, Any]) -> Any:
     """What is linear in its first operand, and only moved by the others, does to a change what it does to a value."""
     return None if moving[0] is None else node.op(moving[0], *node.operands[1:], **params)

@@ -158,8 +158,8 @@ def test_batched_takes_what_depends_on_nothing(ctx):
     got = ca.function([stack, y], [a, b])(np.ones((2, 3), "f"), [1, 2, 3])
     assert got[0].tolist() == [[1, 2, 3]] * 2
     assert got[1].tolist() == [[2, 3, 4]] * 2
+    i, many = T.lscalar("i"), T.lvector("many")
     with pytest.raises(TypeError, match=r"takes one value for a parameter"):
-        i, many = T.lscalar("i"), T.lvector("many")
         batched([y[i * 2]], {i: many})
 
 
@@ -224,7 +224,7 @@ def test_bad_arguments(any_ctx):
         ca.Rop(x * 2, x, m)
     with pytest.raises(ValueError, match="2 evaluation points came for 1"):
         ca.Lop([x * 2], x, [x, x])
-    with pytest.raises(ValueError, match="has 3 elements along axis 0, .* has 2"):
+    with pytest.raises(ValueError, match=r"has 3 elements along axis 0, .* has 2"):
         ca.Lop(T.constant(np.ones(2, "f")) * x[:2].reshape((2,)), x, np.ones(3, "f"))
     with pytest.raises(TypeError, match=r"the evaluation point of x is complex128, x of type .* is real"):
         ca.Rop(x * 2, x, z)
@@ -234,7 +234,7 @@ def test_bad_arguments(any_ctx):
         ca.jacobian(i, x)
     with pytest.raises(TypeError, match=r"Rop\(\): wrt is a variable or a list"):
         ca.Rop(x, 3, x)
-    with pytest.raises(ValueError, match="cut|cost, or start"):
+    with pytest.raises(ValueError, match="give a cost, or start"):
         ca.subgraph_grad([x], [x])
 
 
