@@ -150,7 +150,7 @@ def of_function(f: Function, **options: Any) -> Picture:
     profile: Any = f.profile
     times = None
     if profile is not None and profile.fct_callcount:
-        times = {step: work.device / max(work.calls, 1) for step, work in profile.nodes.items() if step is not None}
+        times = {step: work.device / max(work.calls, 1) for step, work in profile.nodes.items()}
     names = [out.variable.name or f"output {k}" for k, out in enumerate(f._recipe["outs"])]
     names += [f"new {x}" for x in f._recipe["updates"]]
     return Picture(f.maker.fgraph.outputs, f"function {f.name}", shapes, times, names=names, **options)

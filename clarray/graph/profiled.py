@@ -19,6 +19,8 @@ from .profile import ProfileStats, Work
 from .step import Step
 from .tape import Record, Slots, Tape
 
+COPY, OUTSIDE = "GpuContiguous", "outside the steps"  # rows that are no step: copies into C order, and all else
+
 
 def stats_for(profile: Any, name: str) -> ProfileStats:
     """What `profile=` stands for: the object itself, a message, or True for a new one."""
@@ -57,7 +59,11 @@ class ProfiledFunction(Function):
             recorders = [stack.enter_context(self._recorder(c)) for c in contexts]
             used = {c: c.memory.in_use for c in contexts}
             self._used = used
-            result = super().__call__(*args, **named)
+            try:
+                result = super().__call__(*args, **named)
+            except BaseException:
+                self._recorders.clear()  # a call that failed is not counted
+                raise
         profile.fct_call_time += perf_counter() - began
         profile.fct_callcount += 1
         now = stats() - before
@@ -74,7 +80,7 @@ class ProfiledFunction(Function):
         """Take over what a recorder has found in a call."""
         profile = self.profile
         for (key, kernel), spent in recorder.kernels.items():
-            work = profile.nodes.get(key) or self._work(None)
+            work = self._work(key or OUTSIDE)
             work.device += spent.seconds
             work.launches += spent.count
             profile.kernels[kernel].add(spent.seconds, count=spent.count)
@@ -94,15 +100,21 @@ class ProfiledFunction(Function):
 
     def _watched(self, tape: Tape) -> Tape:
         self._bound += 1
+        if type(tape) is not Tape:  # a mode looks on already: kernels are its own, too
+            return tape
         return WatchedTape(tape, self)
 
-    def _work(self, step: Step | None) -> Work:
-        """The row of a step; None is copies into C order."""
-        found = self.profile.nodes.get(step)
+    def _work(self, key: Step | str) -> Work:
+        """The row of a step, or of what is none."""
+        found = self.profile.nodes.get(key)
         if found is None:
-            op = op_of(step) if step is not None else None
-            kind = type(op).__name__ if op is not None else "GpuContiguous" if step is None else "transfer"
-            found = self.profile.nodes[step] = Work(str(op or kind), kind, step.head.line if step is not None else "")
+            if isinstance(key, str):
+                found = Work(key, key, "")
+            else:
+                op = op_of(key)
+                kind = type(op).__name__ if op is not None else "transfer"
+                found = Work(str(op or kind), kind, key.head.line)
+            self.profile.nodes[key] = found
         return found
 
     def _run(self, tape: Tape, slots: Slots) -> Slots:
@@ -113,11 +125,11 @@ class ProfiledFunction(Function):
         def before(record: Record, slots: Slots) -> None:
             nonlocal clock
             for recorder in self._recorders.values():
-                recorder.key = record.step
+                recorder.key = record.step or COPY
             clock = perf_counter()
 
         def after(record: Record, slots: Slots) -> None:
-            work = self._work(record.step)
+            work = self._work(record.step or COPY)
             work.host += perf_counter() - clock
             work.calls += 1
             work.nbytes = sum(p.layout.nbytes for p in record.made)

@@ -150,6 +150,29 @@ def test_one_object_for_several_functions(ctx):
         ca.function([x], x, profile=3)
 
 
+def test_modes_that_check_go_on_checking(ctx):
+    x = T.vector("x")
+    f = ca.function([x], T.log(x) * 2, mode="NanGuardMode", profile=True)
+    assert f([1, 1]).tolist() == [0, 0]
+    with pytest.raises(ca.errors.NotFinite):
+        f([-1, 1])
+    assert f.profile.fct_callcount == 1
+    assert f.profile.launches >= 1
+
+
+def test_several_devices(ctx, rng):
+    """Arrays of two contexts, one of them another name of the same device."""
+    with ca.config.change_flags(contexts=f"beside->{ctx.device.place}"):
+        a, b = rng.standard_normal((2, 1000)).astype("f")
+        w, v = ca.shared(a), ca.shared(b, target="beside")
+        f = ca.function([], (w * 2).transfer("beside") + v, profile=True)
+        for _ in range(2):
+            np.testing.assert_allclose(f(), a * 2 + b, rtol=1e-5, atol=1e-5)
+        kinds = f.profile.class_callcount()
+    assert kinds["GpuElemwise"] == 4
+    assert f.profile.launches == 4
+
+
 def test_flag(ctx):
     x = T.scalar("x")
     with ca.config.change_flags(profile=True):
