@@ -160,12 +160,13 @@ def _check_op(node: Apply) -> None:
         user = getattr(op, "user", op)  # the operation as its author wrote it
         parts |= {"class": type(user)} | {f"attribute {name!r}": value for name, value in vars(user).items()}
     for what, value in parts.items():
-        name = getattr(value, "__qualname__", "") if callable(value) else ""
-        if "<lambda>" in name or "<locals>" in name:
-            raise pickle.PicklingError(
-                f"{op.name}(), made at {node.line or 'an unknown line'}, cannot be pickled: its {what} is {name}, "
-                f"which no other process finds; define it at the top level of a module"
-            )
+        for x in value if isinstance(value, list | tuple) else (value,):
+            name = getattr(x, "__qualname__", "") if callable(x) else ""
+            if "<lambda>" in name or "<locals>" in name:
+                raise pickle.PicklingError(
+                    f"{op.name}(), made at {node.line or 'an unknown line'}, cannot be pickled: its {what} is {name}, "
+                    f"which no other process finds; define it at the top level of a module"
+                )
 
 
 # values

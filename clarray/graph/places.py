@@ -68,6 +68,8 @@ def find_places(
     where: Places = {}
     for x in leaves:
         where[x] = x.container.context if isinstance(x, SharedVariable) else context_of(x)
+    if not wanted and not any(where.values()) and not any(map(moves, nodes)):
+        return where
     spread = _Spread(nodes, where, known)
     for node in nodes:
         place = node.params["target"] if moves(node) else _chosen(spread.tied[node], where)
@@ -90,9 +92,9 @@ def is_everywhere(x: Variable, known: Collection[Variable]) -> bool:
 def _chosen(operands: Sequence[Variable], where: Places) -> Context | None:
     """Where an operation runs: where the first of its largest operands is."""
     placed = [x for x in operands if where.get(x) is not None]
-    if not placed:
-        return None
-    return where[max(placed, key=lambda x: x.broadcastable.count(False))]
+    if len(placed) > 1:
+        return where[max(placed, key=lambda x: x.broadcastable.count(False))]
+    return where[placed[0]] if placed else None
 
 
 class _Spread:

@@ -265,6 +265,28 @@ def test_enqueuing_waits_for_no_device(ctx, other, closed, rng):
     close_to(w.get_value(), b + np.tanh(a * 2) + 1)
 
 
+def test_two_products_on_two_named_devices(ctx, other, closed, rng):
+    """The ancestor's example: two products that do not depend on each other, each where its operands are."""
+    values = [draw(rng, 32, 32) for _ in range(4)]
+    with ca.config.change_flags(contexts=f"dev0->{ctx.device.place};dev1->{other.device.place}"):
+        names = ("dev0", "dev0", "dev1", "dev1")
+        v01, v02, v11, v12 = (ca.shared(x, target=name) for x, name in zip(values, names, strict=True))
+        f = ca.function([], [T.dot(v01, v02).transfer(None), T.dot(v11, v12).transfer(None)])
+        assert crossings(f) == 0
+        f()
+        gate = closed(context_for("dev0"))
+        first, second = f()
+        assert [first.context.name, second.context.name] == ["dev0", "dev1"]
+        close_to(second, values[2] @ values[3])
+        assert first.block.event.command_execution_status > COMPLETE
+        gate.set()
+        close_to(first, values[0] @ values[1])
+        both = ca.function([], T.dot(v01, v12).transfer("dev1").transfer(None))()
+        assert both.context.name == "dev1"
+        close_to(both, values[0] @ values[3])
+        assert type(ca.function([], v11.transfer("cpu"))()) is np.ndarray
+
+
 @pytest.mark.parametrize("how", ["numpy", "borrow", "sync", "finish", "item", "back"])
 def test_everything_that_waits_lets_transfers_arrive(ctx, other, closed, rng, how):
     a = draw(rng, 50)

@@ -75,6 +75,19 @@ def test_what_is_one_object_stays_one(any_ctx, rng, through):
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("through", [again, copy.deepcopy], ids=["pickle", "deepcopy"])
+def test_parts_can_still_be_set(any_ctx, rng, through):
+    x, n = T.vector("x"), T.lscalar("n")
+    a = draw(rng, 5)
+    x2, n2, part, inner = through([x, n, x[n:3], T.exp(x)[::2]])
+    expected = a.copy()
+    expected[1:3] = 7
+    np.testing.assert_array_equal(run(T.set_subtensor(part, 7), (x2, a), (n2, 1)), expected)
+    expected = np.exp(a)
+    expected[::2] += 1
+    np.testing.assert_allclose(run(T.inc_subtensor(inner, 1), (x2, a)), expected, rtol=1e-6)
+
+
 def test_results_of_one_node(any_ctx, rng):
     norm = ca.ElementwiseKernel("T x, T y, T *s, T *d", "s = x + y; d = x - y")
     x, y = T.vectors("x", "y")
