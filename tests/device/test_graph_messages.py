@@ -122,7 +122,7 @@ WRITING = [
 
 
 @pytest.mark.parametrize(("f", "kind", "parts"), [*FUNCTION, *UPDATES, *ARGUMENTS, *CALLS, *WRITING])
-def test_message(any_ctx, fp64, f, kind, parts):
+def test_message(any_ctx, f, kind, parts):
     with pytest.raises(kind) as caught:
         f(Some())
     told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
