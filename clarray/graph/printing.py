@@ -9,10 +9,11 @@ from typing import Any
 
 from clarray.core.movement import ELLIPSIS
 
+from .compiled import FunctionGraph
 from .function import Function
 from .nodes import CompiledNode
 from .shared import SharedVariable
-from .variable import Hole, Variable
+from .variable import Apply, Hole, Variable
 from .walk import toposort
 
 VALUE = 60  # characters of a shared variable's value
@@ -44,8 +45,10 @@ def debugprint(
     if ids not in ("CHAR", "int", "id", ""):
         raise ValueError(f"debugprint(): ids is 'CHAR', 'int', 'id' or '', {ids!r} came")
     outputs = outputs_of(obj)
-    functions = [f for f in (obj if isinstance(obj, list | tuple) else [obj]) if isinstance(f, Function)]
-    order = {node: k for f in functions for k, node in enumerate(f.maker.fgraph.toposort())}
+    given = list(obj) if isinstance(obj, list | tuple) else [obj]
+    functions = [f for f in given if isinstance(f, Function)]
+    graphs = [*(f.maker.fgraph for f in functions), *(g for g in given if isinstance(g, FunctionGraph))]
+    order = {node: k for graph in graphs for k, node in enumerate(graph.toposort())}
     storage = _storage(functions) if print_storage else None
     text = "".join(f"{line}\n" for line in _tree(outputs, depth, print_type, ids, stop_on_name, order, storage))
     if isinstance(file, str) and file == "str":
@@ -60,6 +63,8 @@ def outputs_of(obj: Any) -> list[Any]:
         return list(obj.maker.fgraph.outputs)
     if isinstance(obj, Variable):
         return [obj]
+    if isinstance(obj, Apply | CompiledNode | FunctionGraph):
+        return list(obj.outputs)
     if isinstance(obj, Iterable) and not isinstance(obj, str):
         return [x for part in obj for x in outputs_of(part)]
     raise TypeError(f"debugprint() takes variables or functions, {type(obj).__name__} came")

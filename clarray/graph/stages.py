@@ -21,6 +21,7 @@ from clarray.core.layout import Layout
 from clarray.core.movement import ELLIPSIS, View
 from clarray.device.context import Context
 from clarray.device.fallback import host_work
+from clarray.errors import ClarrayError
 
 from . import known
 from .binder import Binder
@@ -75,7 +76,11 @@ class Stage:
             if isinstance(value, GpuArray):
                 array = value
             else:
-                array = values[x] = uploaded(np.asarray(value), place)
+                try:
+                    array = values[x] = uploaded(np.asarray(value), place)
+                except (ClarrayError, TypeError) as error:
+                    error.add_note(f"while {where(k) if k < arity else x.described()} was uploaded")
+                    raise
             key += (array.layout, array.offset)
             if k < arity:
                 key.append(array.block.context)

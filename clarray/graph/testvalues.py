@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -34,6 +35,7 @@ from .variable import Apply, Constant, Variable
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_uploads: WeakKeyDictionary[Variable, tuple[Any, GpuArray]] = WeakKeyDictionary()  # of values that users set
 _off: ContextVar[bool] = ContextVar("test_values_off", default=False)
 
 
@@ -111,13 +113,13 @@ def _operand(x: Variable) -> Any:
     value = _value(x)
     if isinstance(x, Constant) and x.aval.weak is not None:
         return value
-    kept = x.__dict__.get("_tried")
+    kept = _uploads.get(x)
     if kept is not None and kept[0] is value:
         return kept[1]
     array = filtered(value, x, False, None, f"the test value of {x.described()}")
     if not isinstance(array, GpuArray):
         array = uploaded(array, context_for())
-        x.__dict__["_tried"] = (value, array)
+        _uploads[x] = (value, array)
     return array
 
 

@@ -179,6 +179,17 @@ def test_out_of_memory_in_a_call(any_ctx):
     np.testing.assert_array_equal(w.get_value(), one(3))
 
 
+def test_out_of_memory_for_an_argument(any_ctx):
+    x = T.vector("x")
+    f = ca.function([x], x * 2, name="f")
+    try:
+        ca.set_memory_limit(ca.memory_stats().in_use + (1 << 16))
+        told = fails(f, one(100_000))
+    finally:
+        ca.set_memory_limit(None)
+    assert "while argument 0 (x) of function f was uploaded" in told
+
+
 def test_high_verbosity(any_ctx):
     x, y = T.matrices("x", "y")
     f = ca.function([x, y], T.dot(T.tanh(x), y))

@@ -114,6 +114,9 @@ def test_several_objects():
     y = T.exp(x)
     text = printing.debugprint([y, y + 1, ca.function([x], y)], file="str")
     assert text.count("exp [id") == 2
+    f = ca.function([x], y)
+    assert printing.debugprint(f.maker.fgraph, file="str") == printing.debugprint(f, file="str")
+    assert printing.debugprint(y.owner, file="str") == printing.debugprint(y, file="str")
     assert "GpuElemwise{exp}" in text
 
 
