@@ -54,6 +54,7 @@ class Context:
         self.last_event: Any = None
         self.recorder: Recorder | None = None  # while it is there, `queue` is the one that keeps times
         self.timed_queue: Any = None
+        self.timing = threading.RLock()  # held by the recorder's thread
         limit = config.gpuarray.memory_limit
         if limit:
             self.memory.limit = int(limit)

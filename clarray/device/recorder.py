@@ -52,16 +52,21 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         context = self.context
-        with context.lock:
-            if context.recorder is not None:
-                context.recorder.settle()
-            self._before.append((context.queue, context.recorder))
-            context.queue.finish()
-            if context.timed_queue is None:
-                context.timed_queue = cl.CommandQueue(
-                    context.cl, properties=cl.command_queue_properties.PROFILING_ENABLE
-                )
-            context.queue, context.recorder = context.timed_queue, self
+        context.timing.acquire()
+        try:
+            with context.lock:
+                if context.recorder is not None:
+                    context.recorder.settle()
+                context.queue.finish()
+                if context.timed_queue is None:
+                    context.timed_queue = cl.CommandQueue(
+                        context.cl, properties=cl.command_queue_properties.PROFILING_ENABLE
+                    )
+                self._before.append((context.queue, context.recorder))
+                context.queue, context.recorder = context.timed_queue, self
+        except BaseException:
+            context.timing.release()
+            raise
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -71,6 +76,7 @@ class Recorder:
                 self.settle()
             finally:
                 context.queue, context.recorder = self._before.pop()
+                context.timing.release()
 
     def enqueue(self, launch: Any, name: str) -> Any:
         """What `Launcher` does: the partial of a launch, on the queue that keeps times."""

@@ -15,6 +15,7 @@ from clarray.device.stats import stats
 
 from .compiled import op_of
 from .function import Function
+from .nodes import GpuOp
 from .profile import ProfileStats, Work
 from .step import Step
 from .tape import Record, Slots, Tape
@@ -56,7 +57,7 @@ class ProfiledFunction(Function):
         arrays = [x for x in (*args, *named.values()) if isinstance(x, GpuArray)]
         contexts |= {x.context for x in arrays} or {self._home or context_for()}
         with ExitStack() as stack:
-            recorders = [stack.enter_context(self._recorder(c)) for c in contexts]
+            recorders = [stack.enter_context(self._recorder(c)) for c in sorted(contexts, key=id)]
             used = {c: c.memory.in_use for c in contexts}
             self._used = used
             try:
@@ -66,9 +67,7 @@ class ProfiledFunction(Function):
                 raise
         profile.fct_call_time += perf_counter() - began
         profile.fct_callcount += 1
-        now = stats() - before
-        profile.builds += now.builds
-        profile.launches += now.launches
+        profile.builds += (stats() - before).builds
         for recorder in recorders:
             self._gather(recorder)
         return result
@@ -83,6 +82,7 @@ class ProfiledFunction(Function):
             work = self._work(key or OUTSIDE)
             work.device += spent.seconds
             work.launches += spent.count
+            profile.launches += spent.count
             profile.kernels[kernel].add(spent.seconds, count=spent.count)
         for way, moved in recorder.transfers.items():
             profile.transfers[way].add(moved.seconds, moved.nbytes, moved.count)
@@ -112,7 +112,7 @@ class ProfiledFunction(Function):
                 found = Work(key, key, "")
             else:
                 op = op_of(key)
-                kind = type(op).__name__ if op is not None else "transfer"
+                kind = "transfer" if op is None else str(op) if type(op) is GpuOp else type(op).__name__
                 found = Work(str(op or kind), kind, key.head.line)
             self.profile.nodes[key] = found
         return found

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -85,6 +86,31 @@ def test_the_queue_is_as_it_was(ctx, step, rng):
     assert ctx.recorder is None
     x = rng.standard_normal(1000).astype("f")
     np.testing.assert_allclose((ca.asarray(x) * 3 + 1).numpy(), x * 3 + 1, rtol=1e-6)
+
+
+def test_threads_take_turns(ctx, rng):
+    x = T.matrix("x")
+    functions = [ca.function([x], T.dot(x, x).sum() + k, profile=True) for k in range(3)]
+    queue, a = ctx.queue, rng.standard_normal((40, 40)).astype("f")
+    failed = []
+
+    def work(f, k):
+        with ca.device(ctx):
+            for _ in range(5):
+                if not np.isclose(f(a), (a @ a).sum() + k, rtol=1e-3, atol=1e-2):
+                    failed.append(k)
+
+    threads = [threading.Thread(target=work, args=(f, k)) for k, f in enumerate(functions)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+    assert ctx.queue is queue
+    assert ctx.recorder is None
+    for f in functions:
+        assert f.profile.fct_callcount == 5
+        assert sum(w.launches for w in f.profile.nodes.values()) == 5 * len(f.profile.nodes)
 
 
 def test_kernels_first_built_in_a_profiled_call_stay_in_order(ctx, rng):
