@@ -4,3 +4,4 @@ from . import decompositions as decompositions
 from . import eager as eager
 from . import exponential as exponential
 from . import indexing as indexing
+from . import spectral as spectral

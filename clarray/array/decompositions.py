@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clarray.codegen.dense import PANEL
 from clarray.core import decompositions as _ops
 from clarray.core import dtypes, movement, ops
 from clarray.core.aval import broadcast_shapes
@@ -21,7 +22,6 @@ from .dense import part, run
 from .gpuarray import GpuArray
 
 BLOCK = 64  # rows of a block that one kernel factors or solves with
-PANEL = 32  # columns that are factored with pivoting at once
 
 
 @done_by(_ops.cholesky)
@@ -166,4 +166,4 @@ def slogdet(x: GpuArray) -> tuple[GpuArray, GpuArray]:
     sign = ops.subtract(1, ops.multiply(ops.remainder(swaps, 2), 2))
     phase = ops.multiply(ops.prod(ops.sign(values), axis=1), movement.astype(sign, dtype=dtypes.real(values.dtype)))
     size = ops.sum(ops.log(ops.abs(values)), axis=1)
-    return tuple(movement.reshape(v, shape=x.shape[:-2]) for v in (phase, size))  # type: ignore[return-value]
+    return tuple(movement.reshape(v, shape=x.shape[:-2]) for v in (phase, size))

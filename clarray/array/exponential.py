@@ -17,7 +17,8 @@ from .gpuarray import GpuArray
 
 # the greatest 1-norm for which a diagonal approximant of this degree has the digits of double or single precision
 DEGREES = {
-    8: {3: 1.495585217958292e-2, 5: 0.253939833006323, 7: 0.9504178996162932, 9: 2.097847961257068, 13: 5.371920351148152},
+    8: {3: 0.01495585217958292, 5: 0.2539398330063230, 7: 0.9504178996162932, 9: 2.097847961257068,
+        13: 5.371920351148152},
     4: {3: 4.258730016922831e-1, 5: 1.880152677804762, 7: 3.925724783138660},
 }  # fmt: skip
 

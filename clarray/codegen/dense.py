@@ -25,6 +25,7 @@ from .plan import Argument, Buffer, Launch, Offset, Plan, Value, ceil_div, is_wi
 
 GROUP = 64  # work-items that share a matrix on a GPU
 LANES = 32  # columns of a CPU's work-item
+PANEL = 32  # columns that are factored one after the other, before the rest
 GROUPS_PER_UNIT = 4  # work-groups a CPU's core is given
 
 
@@ -58,6 +59,18 @@ STEPS = {
     "lu": _step("a:T:matrix pivots:int:vector", "m n first"),
     "swap": _step("pivots:int:vector b:T:matrix", "n first m", by_columns=True),
     "substitute": _step("t:T:strided b:T:matrix", "n m", by_columns=True),
+    "reflect": _step("a:T:matrix tau:T:vector", "m n"),
+    "combine": _step("gram:T:matrix tau:T:vector t:T:matrix", "n"),
+    "tridiagonalize": _step("a:T:matrix d:R:vector e:R:vector tau:T:vector work:T:matrix", "n"),
+    "bidiagonalize": _step("a:T:matrix d:R:vector e:R:vector left:T:vector right:T:vector work:T:matrix", "n"),
+    "eigenvalues": _step(
+        "d:R:vector e:R:vector c:R:vector s:R:vector sweeps:int:vector state:int:vector", "n room most"
+    ),
+    "singular_values": _step(
+        "d:R:vector e:R:vector c:R:vector s:R:vector c2:R:vector s2:R:vector sweeps:int:vector state:int:vector",
+        "n room most",
+    ),
+    "rotate": _step("c:R:vector s:R:vector sweeps:int:vector state:int:vector z:R:matrix", "m", by_columns=True),
 }
 
 
@@ -65,6 +78,7 @@ STEPS = {
 class Dense:
     """The Spec of the templates of `dense/`; `flags` are a step's own."""
 
+    template: ClassVar[str] = "dense"
     contract: ClassVar[bool] = True
 
     step: str
@@ -73,11 +87,6 @@ class Dense:
     lanes: int
     wide: bool
     flags: frozenset[str] = frozenset()
-
-    @property
-    def template(self) -> str:  # type: ignore[override]
-        """The file of the step."""
-        return f"dense/{self.step}"
 
     @property
     def fp64(self) -> bool:
@@ -97,6 +106,16 @@ class Dense:
     def T(self) -> str:
         """The C type of an element."""
         return self.dtype.ctype
+
+    @property
+    def epsilon(self) -> str:
+        """C text of the distance from 1 to the next number."""
+        return "DBL_EPSILON" if self.dtype.is_double else "FLT_EPSILON"
+
+    @property
+    def panel(self) -> int:
+        """The most columns that are reflected together."""
+        return PANEL
 
     @property
     def R(self) -> str:
@@ -120,7 +139,8 @@ class Dense:
 def plan(step: str, operands: Sequence[Layout], numbers: Sequence[int], flags: frozenset[str], traits: Traits) -> Plan:
     """The launch of a step, in place: the operands are results and inputs at once."""
     row, cpu = STEPS[step], traits.kind == "cpu"
-    dtype = next(x.dtype for x, o in zip(operands, row.operands, strict=True) if o.type == "T" or len(operands) == 1)
+    types = {o.type: x.dtype for x, o in zip(operands, row.operands, strict=True)}
+    dtype = types["T"] if "T" in types else types["R"]
     count, columns = operands[0].shape[0], operands[-1].shape[-1] if row.by_columns else 1
     lanes = LANES if cpu and row.by_columns else 1
     wide = is_wide(operands, traits.kind, columns * count)

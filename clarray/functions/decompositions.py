@@ -16,7 +16,7 @@ from clarray.core import decompositions as _ops
 from clarray.core import ops
 from clarray.core.diagonal import diagonal as _diagonal
 from clarray.core.diagonal import from_diagonal
-from clarray.core.linear import matmul
+from clarray.core.linear import matmul, matrix_transpose
 
 from .arguments import as_operand, index_of
 from .creation import ones_like
@@ -71,7 +71,7 @@ def solve_triangular(a: Any, b: Any, /, trans: int | str = 0, lower: bool = Fals
     if trans not in (0, 1, 2, "N", "T", "C"):
         raise ValueError(f"solve_triangular(): trans is 0, 1 or 2, or N, T or C; {trans!r} came")
     if trans not in (0, "N"):
-        a = _ops.adjoint(a) if trans in (2, "C") else _ops.matrix_transpose(a)
+        a = _ops.adjoint(a) if trans in (2, "C") else matrix_transpose(a)
         lower = not lower
     return _ops.triangular(a, b, lower=bool(lower), unit=bool(unit_diagonal))
 

@@ -1,4 +1,4 @@
-"""Products of vectors, matrices and tensors."""
+"""Linear algebra: products of vectors, matrices and tensors, and the names of the Array API's extension `linalg`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from clarray.errors import LinAlgError
 
 from .decompositions import cholesky, det, inv, matrix_power, slogdet, solve, solve_triangular
 from .norms import cross, diagonal, matrix_norm, multi_dot, norm, trace, vector_norm
+from .spectral import cond, eigh, eigvalsh, lstsq, matrix_rank, pinv, qr, svd, svdvals
 
 __all__ = [
-    "LinAlgError", "cholesky", "cross", "det", "diagonal", "dot", "inner", "inv", "matmul", "matrix_norm",
-    "matrix_power", "matrix_transpose", "multi_dot", "norm", "outer", "slogdet", "solve", "solve_triangular",
-    "tensordot", "trace", "vdot", "vecdot", "vector_norm",
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "dot", "eigh", "eigvalsh", "inner", "inv",
+    "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm",
+    "outer", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "tensordot", "trace", "vdot",
+    "vecdot", "vector_norm",
 ]  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from clarray.core import dtypes, linear, movement, ops
+from clarray.core import dtypes, linear, movement, ops, spectral
 from clarray.core.aval import normalize_axes, normalize_axis
 from clarray.core.diagonal import diagonal as _diagonal
 
@@ -68,9 +68,7 @@ def matrix_norm(x: Any, /, *, keepdims: bool = False, ord: Any = "fro") -> Any:
         sums = ops.sum(ops.abs(x), axis=along, keepdims=True)
         result = (ops.max if ord > 0 else ops.min)(sums, axis=over, keepdims=True)
     elif ord in (2, -2, "nuc"):
-        from .spectral import svdvals
-
-        values = svdvals(x)
+        values = spectral.svdvals(x)
         pick = {2: ops.max, -2: ops.min, "nuc": ops.sum}[ord]
         result = movement.slice_(pick(values, axis=-1), index=("...", None, None))
     else:

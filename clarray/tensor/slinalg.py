@@ -8,12 +8,13 @@ from typing import Any
 from clarray.core import decompositions as _ops
 from clarray.core import movement, ops
 from clarray.core.aval import extent
+from clarray.core.diagonal import lower_triangle
 from clarray.functions import linalg as _linalg
 from clarray.graph.building import as_variable
 from clarray.graph.variable import Variable
 
 __all__ = [
-    "Cholesky", "Solve", "cholesky", "expm", "kron", "solve", "solve_lower_triangular", "solve_symmetric",
+    "Cholesky", "Solve", "cholesky", "eigvalsh", "expm", "kron", "solve", "solve_lower_triangular", "solve_symmetric",
     "solve_triangular", "solve_upper_triangular",
 ]  # fmt: skip
 
@@ -78,6 +79,22 @@ def Solve(
 ) -> Callable[[Any, Any], Variable]:
     """Theano's class of operations: what `solve` with these arguments is."""
     return lambda a, b: solve(a, b, A_structure, lower)
+
+
+def eigvalsh(a: Any, b: Any = None, lower: bool = True) -> Variable:
+    """Eigenvalues w of a v = w b v, for a Hermitian a and a positive definite b (None: the identity); as SciPy's.
+
+    One triangle of each is read.
+    """
+    a = as_variable(a)
+    if b is None:
+        return _linalg.eigvalsh(a, "L" if lower else "U")
+    a, b = (x if lower else _ops.adjoint(x) for x in (a, as_variable(b)))
+    factor = cholesky(b)
+    strict = lower_triangle(a, k=-1)
+    whole = ops.add(lower_triangle(a, k=0), _ops.adjoint(strict))
+    half = _ops.triangular(factor, whole, lower=True, unit=False)
+    return _linalg.eigvalsh(_ops.triangular(factor, _ops.adjoint(half), lower=True, unit=False))
 
 
 def expm(x: Any) -> Variable:

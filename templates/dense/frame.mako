@@ -35,15 +35,59 @@ ${caller.body()}\
         barrier(CLK_GLOBAL_MEM_FENCE | CLK_LOCAL_MEM_FENCE);
 % endif
 </%def>\
+## The greatest of the real variable `x` in the group, in all of its work-items.
+<%def name="group_max(spec, x)">\
+% if spec.shared:
+            barrier(CLK_LOCAL_MEM_FENCE);
+            partial[lid] = ${x};
+            for (int rest = width / 2; rest > 0; rest /= 2) {
+                barrier(CLK_LOCAL_MEM_FENCE);
+                if (lid < rest)
+                    partial[lid] = fmax(partial[lid], partial[lid + rest]);
+            }
+            barrier(CLK_LOCAL_MEM_FENCE);
+            ${x} = partial[0];
+% endif
+</%def>\
+## Householder's reflection I - tau v v^H that makes of the column (alpha, x) the real (beta, 0): x is `count` elements
+## `at(i)`, which become those of v after the first, 1; `alpha` is an element, `x` C text of a function of i.
+<%def name="reflection(spec, alpha, x, count)">\
+            ${spec.R} beta, largest = 0, squares = 0;
+            ${spec.T} factor;
+            {
+                for (idx i = lid; i < ${count}; i += width)
+                    largest = fmax(largest, field_size(${x("i")}));
+${group_max(spec, "largest")}\
+                largest = fmax(largest, field_size(${alpha}));
+                if (!(largest > 0))  // all are zero, or some are NaN, which fmax leaves out
+                    largest = 1;
+                for (idx i = lid; i < ${count}; i += width)
+                    squares += field_square(${x("i")} / largest);
+${group_sum(spec, "squares")}\
+                const ${spec.T} first_one = ${alpha};
+                if (squares == 0 && field_imag(first_one) == 0) {
+                    beta = field_real(first_one);
+                    factor = 0;
+                } else {
+                    const ${spec.R} norm = largest * sqrt(squares + field_square(first_one / largest));
+                    beta = field_real(first_one) > 0 ? -norm : norm;
+                    factor = (${spec.whole("beta")} - first_one) / beta;
+                    const ${spec.T} divisor = first_one - ${spec.whole("beta")};
+                    for (idx i = lid; i < ${count}; i += width)
+                        ${x("i")} = field_div(${x("i")}, divisor);
+                }
+            }
+${meet(spec)}\
+</%def>\
 ## The sum over the group of the real variable `x`, in all of its work-items.
 <%def name="group_sum(spec, x)">\
 % if spec.shared:
             barrier(CLK_LOCAL_MEM_FENCE);
             partial[lid] = ${x};
-            for (int half_width = width / 2; half_width > 0; half_width /= 2) {
+            for (int rest = width / 2; rest > 0; rest /= 2) {
                 barrier(CLK_LOCAL_MEM_FENCE);
-                if (lid < half_width)
-                    partial[lid] += partial[lid + half_width];
+                if (lid < rest)
+                    partial[lid] += partial[lid + rest];
             }
             barrier(CLK_LOCAL_MEM_FENCE);
             ${x} = partial[0];

@@ -1,23 +1,17 @@
 """Cholesky, triangular systems, LU and what they solve, by residuals in units of n eps."""
 
+import matrices
 import numpy as np
 import pytest
+from matrices import adjoint, check_gradients, draw
 
 import clarray as ca
 import clarray.tensor as T
 from clarray.errors import LinAlgError
 
-DTYPES = ["float32", "float64", "complex64", "complex128"]
+dtype = matrices.dtypes
+
 SHAPES = [(1, 1), (5, 5), (70, 70), (3, 9, 9), (2, 0, 3, 3), (0, 0), (4, 1, 1)]
-
-
-def draw(rng, shape, dtype):
-    x = rng.normal(size=shape)
-    return (x + 1j * rng.normal(size=shape) if np.dtype(dtype).kind == "c" else x).astype(dtype)
-
-
-def adjoint(x):
-    return np.conj(np.swapaxes(x, -1, -2))
 
 
 def positive(rng, shape, dtype):
@@ -32,13 +26,6 @@ def check_equal(got, want, scale, dtype, factor=4.0):
     if got.size:
         n = got.shape[-1] if got.ndim else 1
         assert np.abs(got - want).max() <= factor * max(n, 4) * np.finfo(dtype).eps * scale
-
-
-@pytest.fixture(params=DTYPES)
-def dtype(request, ctx):
-    if request.param in ("float64", "complex128") and not ctx.traits.fp64:
-        pytest.skip("the device has no fp64")
-    return np.dtype(request.param)
 
 
 @pytest.mark.parametrize("upper", [False, True])
@@ -175,11 +162,11 @@ def test_powers_and_norms(ctx, rng):
         np.testing.assert_allclose(
             ca.linalg.vector_norm(x, axis=1, ord=order, keepdims=True).numpy(),
             np.linalg.vector_norm(a, axis=1, ord=order, keepdims=True), rtol=1e-5)  # fmt: skip
-    for order in ("fro", 1, -1, np.inf, -np.inf):
+    for name in ("fro", 1, -1, np.inf, -np.inf):
         np.testing.assert_allclose(
-            ca.linalg.matrix_norm(x, ord=order).numpy(), np.linalg.matrix_norm(a, ord=order), rtol=1e-5)  # fmt: skip
+            ca.linalg.matrix_norm(x, ord=name).numpy(), np.linalg.matrix_norm(a, ord=name), rtol=1e-5)  # fmt: skip
         np.testing.assert_allclose(
-            ca.linalg.norm(x, order, axis=(2, 0)).numpy(), np.linalg.norm(a, order, (2, 0)), rtol=1e-5
+            ca.linalg.norm(x, name, axis=(2, 0)).numpy(), np.linalg.norm(a, name, (2, 0)), rtol=1e-5
         )
     np.testing.assert_allclose(ca.linalg.norm(x).numpy(), np.linalg.norm(a), rtol=1e-5)
     np.testing.assert_array_equal(ca.linalg.diagonal(x, offset=-1).numpy(), np.linalg.diagonal(a, offset=-1))
@@ -194,21 +181,6 @@ def test_powers_and_norms(ctx, rng):
 
 
 # in functions, and gradients
-
-
-def check_gradients(cost, inputs, values, rng, rtol=1e-6, second=True):
-    """First derivatives, and those of a sum of their squares, along a random direction, against central differences."""
-    gradients = T.grad(cost, inputs)
-    costs = [cost, sum((g**2).sum() for g in gradients)] if second else [cost]
-    f = ca.function(inputs, costs)
-    along = [rng.normal(size=v.shape) for v in values]
-    h = 1e-6
-    ends = [f(*[v + step * d for v, d in zip(values, along, strict=True)]) for step in (h, -h)]
-    slopes = ca.function(inputs, [g for c in costs for g in T.grad(c, inputs)])(*values)
-    for k in range(len(costs)):
-        want = (ends[0][k] - ends[1][k]) / (2 * h)
-        parts = [float((g * d).sum()) for g, d in zip(slopes[k * len(inputs) :], along, strict=False)]
-        np.testing.assert_allclose(sum(parts), want, rtol=rtol * 10**k, atol=rtol * 10**k * sum(map(abs, parts)))
 
 
 GRADIENTS = {
