@@ -85,9 +85,9 @@ def drop_positive(node: Apply) -> Variable | None:
 def absorb_negative_terms(node: Apply) -> Variable | None:
     """x + (-y) -> x - y, (-x) + y -> y - x, x - (-y) -> x + y"""
     x, y = node.inputs
-    if not uniform(node, "iufc"):
-        return None
     negative = made_by(y, ops.negative)
+    if not (negative or made_by(x, ops.negative)) or not uniform(node, "iufc"):
+        return None
     if negative:
         return (ops.subtract if node.op is ops.add else ops.add)(x, negative.inputs[0])
     negative = made_by(x, ops.negative) if node.op is ops.add else None
@@ -97,11 +97,9 @@ def absorb_negative_terms(node: Apply) -> Variable | None:
 @rewrite(ops.multiply, ops.divide)
 def pull_out_negatives(node: Apply) -> Variable | None:
     """(-x) * (-y) -> x * y, (-x) * y -> -(x * y), and so in quotients; (-x) * c -> x * (-c)"""
-    if not uniform(node, "f" if node.op is ops.divide else "iuf"):
-        return None
     x, y = node.inputs
     first, second = made_by(x, ops.negative), made_by(y, ops.negative)
-    if not (first or second):
+    if not (first or second) or not uniform(node, "f" if node.op is ops.divide else "iuf"):
         return None
     a, b = first.inputs[0] if first else x, second.inputs[0] if second else y
     if first and second:
@@ -128,18 +126,17 @@ def merge_factors(node: Apply) -> Variable | None:
 
     Rounding twice gives way to rounding twice: the bound of the error stays what it was.
     """
-    if not uniform(node, "f" if node.op is ops.divide else "iuf") or (
-        node.op is ops.divide and value_of(node.inputs[1]) is None
-    ):
-        return None
     outer = with_constant(node)
     inner = made_by(outer[0], ops.multiply, ops.divide) if outer else None
-    if outer is None or inner is None or inner.out.aval.dtype != node.out.aval.dtype or not uniform(inner, "iuf"):
+    if outer is None or inner is None:
         return None
-    if inner.op is ops.divide and value_of(inner.inputs[1]) is None:
+    divisions = [n for n in (node, inner) if n.op is ops.divide]
+    if len(divisions) == 2 or any(value_of(n.inputs[1]) is None for n in divisions):
         return None
-    found = with_constant(inner)
-    if found is None or (inner.op is ops.divide and node.op is ops.divide):
+    found, kinds = with_constant(inner), "f" if divisions else "iuf"
+    if found is None or not uniform(node, kinds) or not uniform(inner, kinds):
+        return None
+    if inner.out.aval.dtype != node.out.aval.dtype:
         return None
     dtype = node.out.aval.dtype
     with np.errstate(all="ignore"):

@@ -15,11 +15,19 @@ from ..variable import Apply, Constant, Variable
 
 def value_of(x: Variable) -> Any:
     """The scalar that a variable is known to be everywhere, or None."""
-    if isinstance(x, Constant) and not hasattr(x.value, "block") and np.size(x.value) == 1:
-        return np.asarray(x.value).reshape(())[()]
-    if x.owner is not None and x.owner.op in (movement.broadcast_like, movement.broadcast_to):
-        return value_of(x.owner.inputs[0])
-    return None
+    owner = x.owner
+    while owner is not None:
+        if owner.op is not movement.broadcast_like and owner.op is not movement.broadcast_to:
+            return None
+        x = owner.inputs[0]
+        owner = x.owner
+    if not isinstance(x, Constant):
+        return None
+    known = x.__dict__.get("_everywhere")
+    if known is None:
+        scalar = not hasattr(x.value, "block") and np.size(x.value) == 1
+        known = x.__dict__["_everywhere"] = (np.asarray(x.value).reshape(())[()] if scalar else None,)
+    return known[0]
 
 
 def is_one(x: Variable) -> bool:

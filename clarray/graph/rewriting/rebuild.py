@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import is_not
 from typing import Any
 
 from clarray.config import config
@@ -39,8 +40,15 @@ class Applied:
 class Rebuild:
     """A graph under some rules; `log`, where given, collects what they did."""
 
-    def __init__(self, rules: Rules, uses: Mapping[Variable, int], log: list[Applied] | None = None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        uses: Mapping[Variable, int],
+        log: list[Applied] | None = None,
+        unchanged: Rules | None = None,
+    ) -> None:
         self.rules = rules
+        self.unchanged = unchanged  # those for nodes that have been through the others; None: there are no such nodes
         self.log = log
         self.now: dict[Variable, Variable] = {}
         self.merged: dict[Any, Sequence[Variable]] = {}
@@ -69,24 +77,26 @@ class Rebuild:
         key = (node.op, tuple(node.params.items()), tuple(inputs), node.fp64)
         found = self.merged.get(key)
         if found is None:
-            made = node.with_inputs(inputs)
-            for old, new in zip(node.outputs, made.outputs, strict=True):
-                new.name = old.name
+            made, rules = node, self.unchanged
+            if rules is None or self.depth or any(map(is_not, inputs, node.inputs)):
+                made, rules = node.with_inputs(inputs), self.rules
+                for old, new in zip(node.outputs, made.outputs, strict=True):
+                    new.name = old.name
             if config.compute_test_value != "off":
                 from ..testvalues import compute
 
                 compute(made, quiet=True)
             with made_for(node.line):
-                found = self._rewritten(made)
+                found = self._rewritten(made, rules)
             self.merged[key] = found
             self.settled.update(found)
         for old, new in zip(node.outputs, found, strict=True):
             self.now[old] = new
             self.used[new] += self.before.get(old, 0)
 
-    def _rewritten(self, node: Apply) -> Sequence[Variable]:
-        """What the rules make of a node."""
-        for rule in self.rules.of(node.op):
+    def _rewritten(self, node: Apply, rules: Rules) -> Sequence[Variable]:
+        """What rules make of a node."""
+        for rule in rules.of(node.op):
             if rule.phase != "required" and self.depth >= DEPTH:
                 warnings.warn(
                     f"rewrites do not come to an end at {node.op.name}(), made at {node.line or 'an unknown line'}: "
@@ -147,7 +157,8 @@ def rebuilt(
     if len(whole) == len(early):
         return results
     nodes = toposort(results, stop)
-    second = Rebuild(whole, counted(nodes, results), log)
+    late = query.within("specialize", "fusion", "inplace").table()
+    second = Rebuild(whole, counted(nodes, results), log, late)
     for node in nodes:
         second.add(node)
     return [second.current(x) for x in results]
