@@ -66,6 +66,11 @@ def _host(obj: Any, who: str) -> np.ndarray[Any, Any]:
         raise OverflowError(f"{who}(): {obj!r} does not fit int64 or uint64") from None
     if host.dtype.kind == "O" and host.size and all(isinstance(v, int) for v in host.flat):
         raise OverflowError(f"{who}(): {obj!r} does not fit int64 or uint64")
+    if host.dtype.kind == "O" and any(getattr(v, "_bind_rank", 0) > 1 for v in host.flat):
+        raise TypeError(
+            f"{who}(): {obj} is, or holds, a variable of a graph, which has no elements yet and cannot be put into "
+            f"an array; make a new variable with set_subtensor of clarray.tensor, where() or stack()"
+        )
     try:
         dtypes.row(host.dtype.newbyteorder("="))
     except TypeError as error:

@@ -354,7 +354,10 @@ class GpuArray(ArrayOperators):
 
     def __getitem__(self, index: Any) -> GpuArray:
         if movement.is_basic(index):
-            return movement.slice_(self, index=movement.freeze(index))
+            try:
+                return movement.slice_(self, index=movement.freeze(index))
+            except AttributeError:  # a variable in a slice
+                return self._get(self, index)
         return self._get(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:

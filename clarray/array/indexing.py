@@ -30,12 +30,21 @@ from .gpuarray import GpuArray
 
 
 def get(x: GpuArray, index: Any) -> GpuArray:
-    """x[index] for an index that holds arrays: a new array."""
+    """x[index] for an index that holds arrays: a new array; one that holds variables makes a variable."""
+    for part in _flat(index):
+        if getattr(part, "_bind_rank", 0) > 1:
+            return part._item(x, index)
     found = indexing.arrange(_positions(x, indexing.expand(index, x.ndim)))
     view = x[found.basic]
     if not found.arrays:
         return view.copy()
     return indexing.take(view, *found.arrays, axes=found.axes, position=found.position)
+
+
+def _flat(index: Any) -> list[Any]:
+    """The parts of an index, with the ends of slices."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return [v for p in parts for v in ((p.start, p.stop, p.step) if isinstance(p, slice) else (p,))]
 
 
 def put(x: GpuArray, index: Any, value: Any) -> None:

@@ -12,14 +12,25 @@ from clarray.array import transfer
 from clarray.array.convert import to_array
 from clarray.core import dtypes
 from clarray.core.aval import normalize_axis
+from clarray.core.joining import concat
+from clarray.core.movement import slice_
 from clarray.core.op import Op
 from clarray.device.context import Context
 from clarray.device.current import context_for
 
 
 def as_operand(x: Any, who: str = "asarray") -> Any:
-    """An array or a variable as it is, anything else uploaded to the default device."""
-    return x if hasattr(x, "_bind_rank") else to_array(x, who=who)
+    """An array or a variable as it is, a list of variables stacked, anything else uploaded to the default device."""
+    if hasattr(x, "_bind_rank"):
+        return x
+    if isinstance(x, list | tuple) and holds_variables(x):
+        return concat(*[slice_(as_operand(part, who), index=(None,)) for part in x], axis=0)
+    return to_array(x, who=who)
+
+
+def holds_variables(x: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether there is a variable of a graph in nested lists."""
+    return any(is_symbolic(v) or (isinstance(v, list | tuple) and holds_variables(v)) for v in x)
 
 
 def is_symbolic(x: Any) -> bool:

@@ -17,7 +17,7 @@ from clarray.core.layout import Layout, memory_order, ordered_strides
 from clarray.core.op import Op
 from clarray.device.fallback import host_work
 
-from .arguments import as_operand, context_of, dtype_of, is_symbolic, shape_of, shaped
+from .arguments import as_operand, context_of, dtype_of, holds_variables, is_symbolic, shape_of, shaped
 from .arguments import extents as extents_of
 
 __all__ = [
@@ -33,17 +33,11 @@ def asarray(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None =
     where a copy is needed. With `borrow` a C-contiguous ndarray shares its memory on a unified device.
     A variable of a graph comes back as it is, or cast; a list or tuple of variables is stacked.
     """
-    if isinstance(obj, list | tuple) and _holds_variables(obj):
-        from .manipulation import stack
-
-        obj = stack([asarray(x, device=device) for x in obj])
+    if isinstance(obj, list | tuple) and holds_variables(obj):
+        obj = as_operand(obj)
     if is_symbolic(obj):
         return obj if dtype is None else movement.astype(obj, dtype=np.dtype(dtype))
     return to_array(obj, dtype, None if device is None else context_of(device), copy, borrow)
-
-
-def _holds_variables(obj: Any) -> bool:
-    return any(is_symbolic(x) or (isinstance(x, list | tuple) and _holds_variables(x)) for x in obj)
 
 
 def array(obj: Any, dtype: Any = None, device: Any = None, copy: bool | None = True, borrow: bool = False) -> Any:

@@ -76,7 +76,8 @@ masking = Masking("masking", "a mask that fits an array")
 
 
 def item(x: Variable, index: Any) -> Variable:
-    """x[index], with NumPy's meaning."""
+    """x[index], with NumPy's meaning; x may be an array, indexed by variables."""
+    x = as_variable(x)
     parts = index if isinstance(index, tuple) else (index,)
     if all(map(_is_basic, parts)):
         frozen = _freeze(parts)

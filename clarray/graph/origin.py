@@ -24,6 +24,12 @@ def user_line() -> str:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
+def asked_by_user() -> bool:
+    """Whether the caller of a method is the user's code, and not this package or a dataclass that compares."""
+    code = sys._getframe(2).f_code
+    return not code.co_filename.startswith(PACKAGE) and code.co_name != "__eq__"
+
+
 def current_line() -> str:
     """The line that a node made now belongs to."""
     return _line.get() or user_line()

@@ -22,6 +22,7 @@ from clarray.core.aval import Aval
 from clarray.core.op import Op
 from clarray.core.operators import Operators
 
+from .origin import asked_by_user
 from .tracing import traced
 
 RANKS = ("scalar", "vector", "matrix", "tensor3", "tensor4", "tensor5")
@@ -249,7 +250,26 @@ class Variable(Operators):
         where = f", made at {self.owner.line}" if self.owner is not None and self.owner.line else ""
         return f"{self} of type {self.type}{where}"
 
-    # what it cannot do
+    # comparison by identity, and what it cannot do
+
+    def __eq__(self, other: Any) -> Any:
+        """Whether it is the same variable; where a function that `jit` traces asks, elements compared as an array's."""
+        if traced() is not None and asked_by_user():
+            return Op.registry["equal"](self, other)
+        return True if self is other else NotImplemented
+
+    def __ne__(self, other: Any) -> Any:
+        if traced() is not None and asked_by_user():
+            return Op.registry["not_equal"](self, other)
+        return False if self is other else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            f"variable {self} is not changed in place: use x = set_subtensor(x[index], value) or inc_subtensor, of "
+            f"clarray.tensor, or where()"
+        )
 
     def __bool__(self) -> bool:
         raise TypeError(

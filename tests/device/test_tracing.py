@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import clarray as ca
+import clarray.tensor as T
 from clarray.device.stats import stats
 
 
@@ -69,6 +70,41 @@ def test_the_namespace_on_traced_arrays(ctx, rng, name):
     np.testing.assert_allclose(got.numpy(), want, rtol=1e-4, atol=1e-4)
     if want.dtype.kind == "f" and ctx.traits.fp64:
         assert got.dtype == want.dtype
+
+
+def test_comparison_is_by_elements_while_tracing(ctx, rng):
+    x = rng.integers(0, 3, (4, 3))
+    f = ca.jit(lambda x: (x == 1, x != x, ca.asarray(1) == x, {x: 2}[x]))
+    same, differs, reflected, found = f(x)
+    np.testing.assert_array_equal(same.numpy(), x == 1)
+    np.testing.assert_array_equal(reflected.numpy(), x == 1)
+    assert not differs.numpy().any()
+    assert found == 2
+    with pytest.raises(TypeError, match=r"where\(\)"):  # extents are not known: no branch may be chosen by them
+        ca.jit(lambda x: x if x.shape == (4, 3) else -x)(x)
+    v = T.fvector("v")
+    assert v == v
+    assert (v == 1) is False
+
+
+def test_arrays_meet_variables(ctx, rng):
+    """An array that is no argument is indexed by variables, and not written to."""
+    table, x = ca.asarray(draw(rng, 5, 2)), draw(rng, 3)
+    places = np.array([4, 0, 2])
+    f = ca.jit(lambda i: (table[i], table[i[0], :1], table[: i.shape[0]], ca.sum([i[0], i[1]])))
+    for got, want in zip(
+        f(places), (table.numpy()[places], table.numpy()[4, :1], table.numpy()[:3], np.array(4)), strict=True
+    ):
+        np.testing.assert_array_equal(got.numpy(), want)
+
+    def write(target, value):
+        target[0] = value
+        return target
+
+    with pytest.raises(TypeError, match="not changed in place: use x = set_subtensor"):
+        ca.jit(lambda x: write(x, 1.0))(x)
+    with pytest.raises(TypeError, match=r"holds, a variable of a graph.*set_subtensor"):
+        ca.jit(lambda x: write(ca.zeros(3), x[0]))(x)
 
 
 def test_one_compilation_for_other_extents(ctx, rng):
