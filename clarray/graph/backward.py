@@ -16,12 +16,11 @@ from clarray.core import movement, ops
 from clarray.core.aval import normalize_axes
 from clarray.core.op import Composite, Reduction
 
-from . import stabilize as _stabilize  # noqa: F401  its rules are applied before differentiating
 from .absent import Disconnected, Null, NullType
 from .building import as_variable, constant
 from .known import FROM_SHAPES, count
 from .origin import made_for
-from .rewrites import DIFFERENTIATED, rebuilt
+from .rewriting import DIFFERENTIATED, rebuilt
 from .variable import Apply, Constant, Variable
 from .walk import toposort
 

@@ -16,7 +16,7 @@ from .building import as_variable
 from .ends import MissingInputError
 from .function import Function, function
 from .rebroadcast import patternbroadcast
-from .rewrites import rebuilt
+from .rewriting import rebuilt
 from .shared import SharedVariable
 from .tracing import traced
 from .variable import Constant, Variable

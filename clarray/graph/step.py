@@ -15,7 +15,7 @@ from clarray.core.expr import Builder, Expr
 from clarray.core.movement import Astype, View
 from clarray.core.op import Reduction, Ufunc
 
-from .rewrites import value_of
+from .rewriting import value_of
 from .variable import Apply, Constant, Variable
 
 STRETCHES = (movement.broadcast_like, movement.broadcast_to)

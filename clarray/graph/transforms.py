@@ -11,7 +11,7 @@ from clarray.core.aval import Aval
 from . import gradient
 from .building import as_variable
 from .jit import Jit
-from .rewrites import rebuilt
+from .rewriting import rebuilt
 from .trees import flatten, paths, unflatten
 from .variable import Constant, Variable
 from .walk import toposort

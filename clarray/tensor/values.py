@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clarray.graph.building import as_variable
-from clarray.graph.rewrites import rebuilt, value_of
+from clarray.graph.rewriting import rebuilt, value_of
 from clarray.graph.variable import Constant
 
 
