@@ -7,6 +7,7 @@ before the gate runs meanwhile.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from clarray.device.stats import counters
 from . import transfer
 
 COMPLETE = cl.command_execution_status.COMPLETE
+GATES = 64  # closed at a time: pyopencl has a thread for the callback of each
+
+_closed: list[Any] = []  # the events that open gates
 
 
 class Parcel:
@@ -66,6 +70,8 @@ class Parcel:
             transfer.write(block, 0, host)
             return block
         if not arrived:
+            _make_room()
+            _closed.append(event)
             with target.lock:
                 gate = cl.UserEvent(target.cl)
                 if in_place:
@@ -81,6 +87,16 @@ class Parcel:
 
 def _is_done(event: Any) -> bool:
     return event is None or event.command_execution_status <= COMPLETE
+
+
+def _make_room() -> None:
+    """Forget gates that are open; where too many are closed, wait for the oldest."""
+    if len(_closed) < GATES:
+        return
+    _closed[:] = [event for event in _closed if not _is_done(event)]
+    if len(_closed) >= GATES:
+        with suppress(cl.Error, IndexError):  # the gate passes a failure on; another thread may have waited
+            _closed.pop(0).wait()
 
 
 def _opener(gate: Any) -> Any:
