@@ -11,7 +11,7 @@ from clarray.array.gpuarray import GpuArray
 from clarray.core.aval import Aval
 from clarray.core.op import Composite
 
-from . import gradient
+from . import forward, gradient
 from .building import as_variable
 from .ends import MissingInputError
 from .function import Function, function
@@ -19,7 +19,7 @@ from .rebroadcast import patternbroadcast
 from .rewriting import rebuilt
 from .shared import SharedVariable
 from .tracing import traced
-from .variable import Constant, Variable
+from .variable import Apply, Constant, Variable
 from .walk import leaves
 
 DEFAULT = "default"
@@ -35,7 +35,8 @@ class OpFromGraph(Composite):
 
     Its gradient is that of its graph. `lop_overrides` says another: a function (inputs, outputs, gradients of the
     outputs) that gives the gradients of the inputs, or a list with one such function for each input, "default" for that
-    of the graph, or None where there is none. `grad_overrides` is the same without the outputs.
+    of the graph, or None where there is none. `grad_overrides` is the same without the outputs. `rop_overrides` is a
+    function (inputs, changes of the inputs) that gives the changes of the outputs, or a list of them, for `Rop`.
 
     TypeError: inputs or outputs that are no variables; updates or givens. MissingInputError: outputs that depend on a
     variable that is no input. ValueError: an input twice, or both overrides.
@@ -85,6 +86,9 @@ class OpFromGraph(Composite):
             raise ValueError(
                 f"OpFromGraph(): {len(self.overrides)} overrides came for {len(inputs)} inputs; give one for each"
             )
+        listed = isinstance(rop_overrides, list | tuple) and _plain(rop_overrides) != DEFAULT
+        if listed and (len(rop_overrides) != self.nout or DEFAULT in rop_overrides):
+            raise ValueError(f"OpFromGraph(): rop_overrides are one function for each of {self.nout} outputs")
         self._function: Function | None = None
 
     @property
@@ -166,6 +170,23 @@ class OpFromGraph(Composite):
         replace: dict[Variable, Variable] = dict(zip(self.inputs, map(as_variable, operands), strict=True))
         replace |= {known[x]: y for x, y in zip(self.outputs, gs, strict=True) if y is not None}
         return rebuilt(made, replace, set(replace.values()), phases=())
+
+
+@forward.rule(OpFromGraph)
+def _forward(node: Apply, moving: Sequence[Any], params: Mapping[str, Any]) -> Any:
+    """How the results change: as `rop_overrides` says, else as the graph or a gradient of its own does."""
+    op: Any = node.op
+    if _plain(op.rop_overrides) == DEFAULT:
+        return forward.RULES[Composite](node, moving, params)
+    if any(v is not None for v in moving[len(op.inputs) - len(op.shared) :]):
+        raise TypeError(f"Rop(): rop_overrides of {op.name}() speak of its inputs, and a shared variable changes")
+    count = len(op.inputs) - len(op.shared)
+    inputs = list(node.operands[:count])
+    points = [x.zeros_like() if v is None else v for x, v in zip(inputs, moving, strict=False)]
+    if callable(op.rop_overrides):
+        found = op.rop_overrides(inputs, points)
+        return list(found) if isinstance(found, tuple | list) else [found]
+    return [None if each is None else each(inputs, points) for each in op.rop_overrides]
 
 
 def _plain(overrides: Any) -> Any:

@@ -161,6 +161,23 @@ def test_a_gradient_of_its_own(ctx, rng):
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
+def test_forward_derivatives(ctx, rng):
+    i, j = T.fvectors("i", "j")
+    x, y, v = (T.fvector(name) for name in "xyv")
+    a, b, c = (draw(rng, 3) for _ in range(3))
+    for options, want in (
+        ({}, b * c),
+        ({"lop_overrides": lambda ins, outs, gs: [gs[0] * ins[1] * 5, gs[0] * ins[0]]}, 5 * b * c),
+        ({"rop_overrides": lambda ins, points: points[0] * 2 + points[1]}, 2 * c),
+        ({"rop_overrides": [lambda ins, points: points[0] * ins[1] * 3]}, 3 * b * c),
+    ):
+        op = ca.OpFromGraph([i, j], i * j, **options)
+        f = ca.function([x, y, v], ca.Rop(op(x, y), x, v), on_unused_input="ignore")
+        np.testing.assert_allclose(f(a, b, c), want, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="one function for each of 1 outputs"):
+        ca.OpFromGraph([i], i, rop_overrides=[None, None])
+
+
 # errors
 
 
