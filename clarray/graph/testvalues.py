@@ -19,6 +19,7 @@ import numpy as np
 
 from clarray.array.gpuarray import GpuArray
 from clarray.config import config
+from clarray.core.aval import broadcast_shapes
 from clarray.core.op import Ufunc
 from clarray.device.current import context_for
 
@@ -81,10 +82,10 @@ def compute(node: Apply, quiet: bool = False) -> None:
             _tell(node, missing[0])
         return
     operands = [_operand(x) for x in node.inputs]
-    shapes = {x: np.shape(v) for x, v in zip(node.inputs, operands, strict=True)}
+    shapes: dict[Variable, Any] = {x: np.shape(v) for x, v in zip(node.inputs, operands, strict=True)}
     try:
         if isinstance(node.op, Ufunc):
-            check_broadcast(node, {**shapes, node.out: np.broadcast_shapes(*map(np.shape, operands))})
+            check_broadcast(node, {**shapes, node.out: broadcast_shapes(list(map(np.shape, operands)), node.op.name)})
         results = _results(node, operands)
     except Exception as error:
         failures.in_node(error, node, shapes)

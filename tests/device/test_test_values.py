@@ -92,3 +92,33 @@ def test_missing(ctx, monkeypatch):
     x.tag.test_value = np.zeros(2, "f")
     T.exp(x)  # the flag is off again
     assert ca.config.compute_test_value == "off"
+
+
+EXPRESSIONS = {
+    "views": lambda x, m, i: x[i:] + m.T[0, :-1],
+    "reshape": lambda x, m, i: m.reshape((x.shape[0] - 1, -1)),
+    "take": lambda x, m, i: m[i] + x[T.stack([i, i, i, i])],
+    "mask": lambda x, m, i: x[x > 0],
+    "ranges": lambda x, m, i: T.arange(i) + T.zeros((3, i)),
+    "writes": lambda x, m, i: T.inc_subtensor(T.set_subtensor(x[i:], 0)[:2], 1.5),
+    "integers": lambda x, m, i: i / 2 + m.sum(axis=0).argmax(),
+    "sort": lambda x, m, i: T.sort(x)[::-1],
+    "algebra": lambda x, m, i: T.nlinalg.matrix_inverse(m),
+    "gradient": lambda x, m, i: T.grad(T.sum(T.nlinalg.matrix_inverse(m) ** 2), m),
+    "jacobian": lambda x, m, i: T.jacobian(T.dot(m, x[1:]) ** 2, x),
+    "barrier": lambda x, m, i: T.grad(T.sum(ca.gradient.disconnected_grad(x) * x), x),
+}
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_what_is_tried_is_what_is_computed(ctx, rng, name):
+    values = [rng.standard_normal(5), rng.standard_normal((4, 4)) + 4 * np.eye(4)]
+    x, m = (example(T.tensor("float32", [False] * v.ndim), v.astype("f")) for v in values)
+    i = example(T.iscalar("i"), np.int32(2))
+    with ca.config.change_flags(compute_test_value="raise"):
+        y = EXPRESSIONS[name](x, m, i)
+        tried = np.asarray(y.tag.test_value)
+    inputs = [x, m, i]
+    expected = ca.function(inputs, y, on_unused_input="ignore")(*(v.tag.test_value for v in inputs))
+    assert (tried.dtype, tried.shape) == (expected.dtype, expected.shape)
+    np.testing.assert_allclose(tried, expected, rtol=1e-4, atol=1e-5)
