@@ -7,7 +7,7 @@ import numpy as np
 import clarray as ca
 import clarray.tensor as T
 
-from ..harness import Bench, case
+from ..harness import Bench, Skip, case
 
 EXAMPLES, FEATURES, STEPS, RATE, DECAY = 400, 784, 100, 0.1, 0.01
 
@@ -53,6 +53,46 @@ def logistic_regression(bench: Bench):
     if jnp := bench.peer("jax.numpy"):
         found["JAX"] = with_jit(jnp, *(jnp.asarray(v) for v in (x, y, start)))
     return found
+
+
+@case("compile logistic regression, warm cache", goal=("seconds", 0.5))
+def compile_logistic_regression(bench: Bench):
+    """From the formula to the end of the first step, in a process that has built its kernels before."""
+    if bench.small:
+        raise Skip("what is measured is the compiling")
+    x, start = bench.draw(EXAMPLES, FEATURES), bench.draw(FEATURES)
+    u, v = ca.asarray(x), ca.asarray(bench.rng.integers(0, 2, len(x)).astype(np.float32))
+
+    def ours():
+        features, labels = T.fmatrix(), T.fvector()
+        w, b = ca.shared(start, name="w"), ca.shared(np.float32(0), name="b")
+        p = 1 / (1 + T.exp(-T.dot(features, w) - b))
+        cost = (-labels * T.log(p) - (1 - labels) * T.log(1 - p)).mean() + DECAY * (w**2).sum()
+        gw, gb = T.grad(cost, [w, b])
+        train = ca.function([features, labels], updates=[(w, w - RATE * gw), (b, b - RATE * gb)])
+        train(u, v)
+        return w.get_value(borrow=True, return_internal_type=True)
+
+    return {"ours": ours}
+
+
+@case("compile 10,000 nodes", goal=("seconds", 20))
+def compile_many_nodes(bench: Bench):
+    """A chain of elementwise operations and products with its gradient, and the first call."""
+    if bench.small:
+        raise Skip("what is measured is the compiling")
+    x, start = ca.asarray(bench.draw(8, 8)), np.eye(8, dtype=np.float32) / 2
+
+    def ours():
+        h, w = T.fmatrix(), ca.shared(start)
+        inputs = [h]
+        for k in range(10_000):
+            h = T.dot(h, w) if k % 10 == 0 else T.tanh(h) if k % 3 == 0 else h * 0.9 if k % 3 == 1 else h + 0.1
+        cost = h.sum()
+        step = ca.function(inputs, cost.transfer(None), updates=[(w, w - RATE * T.grad(cost, w))])
+        return step(x)
+
+    return {"ours": ours}
 
 
 def with_jit(jnp, x, y, start):

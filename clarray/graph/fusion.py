@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from .rewrites import value_of
+from .lifting import lift
+from .rewriting import value_of
 from .same_shape import SameShape
 from .step import STRETCHES, Body, Step, axes_of, clash, is_cheap, is_stored, kind_of, own_code
 from .variable import Apply, Variable
@@ -65,6 +66,7 @@ class Fusion:
         self.steps = steps
         for step in steps:
             self._finish(step)
+        self.lifted = lift(steps) if fuse else []
 
     def _needed(self, nodes: Sequence[Apply]) -> list[Apply]:
         """The nodes whose elements are wanted."""

@@ -43,6 +43,8 @@ class Schedule:
         self.needed = set(self.valued)  # leaves whose values a call needs
         self.fusion = Fusion(self.nodes, self.outputs, self.known, self.where, fuse)
         self.steps = self.fusion.steps
+        self.constants += self.fusion.lifted
+        self.known.update(self.fusion.lifted)
         self.in_place = True  # whether results may lie in operands that are read for the last time
         read = {x for s in self.steps for x in s.inputs} | set(self.outputs)
         asked = {x for node in self.nodes for x in node.operands} - self.needed

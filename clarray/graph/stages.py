@@ -138,7 +138,7 @@ def staged(
     outputs = _gathered(leaves, list(outputs))
     outputs, where = with_transfers(leaves, outputs, wanted or [None] * len(outputs))
     nodes = toposort(outputs, set(leaves))
-    asked = known.Knowledge(nodes, leaves).asked
+    asked = _asked(nodes, leaves)
     if not asked:
         return [Stage(Schedule(leaves, outputs, fuse, where=where))]
     levels = _levels(nodes, asked)
@@ -166,6 +166,11 @@ def staged(
         schedule = Schedule([*leaves, *taken[number]], results, fuse, given, where)
         stages.append(Stage(schedule, () if last else goal))
     return stages
+
+
+def _asked(nodes: Sequence[Apply], leaves: Sequence[Variable]) -> list[Variable]:
+    """The values that parameters need and that a device computes."""
+    return known.Knowledge(nodes, leaves).asked if any(node.holes for node in nodes) else []
 
 
 def _levels(nodes: Sequence[Apply], asked: Collection[Variable]) -> dict[Variable, int]:
@@ -208,7 +213,7 @@ def _reached(
 def _gathered(leaves: Sequence[Variable], outputs: list[Variable]) -> list[Variable]:
     """The outputs, but x[i] with an integer that a device computes a `take`, and its gradient the gradient of one."""
     nodes = toposort(outputs, set(leaves))
-    asked = known.Knowledge(nodes, leaves).asked
+    asked = _asked(nodes, leaves)
     if not any(node.op in (movement.slice_, movement.unslice) and _picks(node, asked) for node in nodes):
         return outputs
     now: dict[Variable, Variable] = {}
