@@ -125,6 +125,12 @@ class _Spread:
                     queue.append(y)
 
 
+def reader(x: Variable, nodes: Sequence[Apply]) -> str:
+    """For an error: the first operation that reads a variable where the variable is, and the line that made it."""
+    node = next((node for node in nodes if x in node.read and not moves(node)), None)
+    return f" ({node.op.name}() at {node.line or 'an unknown line'})" if node is not None else ""
+
+
 def context_of(x: Variable) -> Context | None:
     """The context of a constant that is a device array."""
     value = getattr(x, "value", None)

@@ -26,6 +26,7 @@ from clarray.errors import ClarrayError
 from . import known
 from .binder import Binder
 from .crossings import with_transfers
+from .places import reader
 from .schedule import Schedule
 from .shared import uploaded
 from .step import is_cheap, is_stored
@@ -87,7 +88,7 @@ class Stage:
                 if array.context is not place:
                     raise ValueError(
                         f"{where(k)}: the array is on {array.context.name!r}, the function runs on "
-                        f"{place.name!r}; move it with transfer()"
+                        f"{place.name!r}{reader(x, schedule.nodes)}; move it with transfer()"
                     )
             blocks.append(array.block)
             layouts.append(array.layout)

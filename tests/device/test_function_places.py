@@ -48,7 +48,7 @@ def test_arguments_elsewhere_are_an_error_that_names_both(ctx, other, data):
     f = ca.function([x, y], x + y, name="add")
     with pytest.raises(ValueError, match=r"argument 1 \(y\) of function add: the array is on .*transfer"):
         f(ca.asarray(data), ca.asarray(data, device=other))
-    with pytest.raises(ValueError, match=r"argument 0 \(x\) .* the function runs on"):
+    with pytest.raises(ValueError, match=r"argument 0 \(x\) .* runs on .* \(add\(\) at .*places.py:\d+\)"):
         ca.function([x], x + s)(ca.asarray(data))
     with pytest.raises(ValueError, match="move it with transfer"):
         s.set_value(ca.asarray(data))
