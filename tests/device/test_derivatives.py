@@ -87,7 +87,7 @@ def test_lengths_are_those_of_the_call(ctx, rng):
     before = ca.stats()
     f(given).sync()
     spent = ca.stats() - before
-    assert spent.launches <= 6  # however many rows there are
+    assert spent.launches <= 8  # however many rows there are: a reduction takes one or two
     assert (spent.bytes_to_host, spent.host_fallbacks) == (0, 0)
 
 
