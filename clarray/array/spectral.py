@@ -2,8 +2,8 @@
 
 QR reflects panels by kernels and the rest by products (Schreiber and Van Loan 1989). The others are reduced to a
 tridiagonal or bidiagonal matrix by one kernel, whose rotations to a diagonal one are kept by a second and done to the
-vectors, whose elements do not depend on each other, by a third. Nothing is computed on the host, which looks only
-whether all is done.
+vectors, whose elements do not depend on each other, by a third. Nothing of these is computed on the host, which looks
+only whether all is done; eigenvalues of matrices that are not Hermitian are the host's, and counted.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from clarray.core import spectral as _ops
 from clarray.core.decompositions import adjoint, conj, done_by
 from clarray.core.diagonal import diagonal, lower_triangle, upper_triangle
 from clarray.core.linear import ROW, matmul, matrix_transpose
+from clarray.device.fallback import host_work
 from clarray.errors import LinAlgError
 
 from . import dense
+from .convert import to_array
 from .dense import part, run
 from .gpuarray import GpuArray
 
@@ -96,6 +98,19 @@ def eigh(x: GpuArray) -> tuple[GpuArray, GpuArray]:
 def eigvalsh(x: GpuArray) -> GpuArray:
     """Eigenvalues."""
     return _eigen(x, "eigvalsh", False)[0]
+
+
+@done_by(_ops.eig)
+def eig(x: GpuArray) -> tuple[GpuArray, GpuArray]:
+    """Eigenvalues and eigenvectors of matrices that need not be Hermitian: by the host, which is counted."""
+    host_work(f"eig() of a matrix of shape {x.shape}", computed=True)
+    dtype = np.result_type(dense.dtype_of("eig", x), np.complex64)
+    try:
+        found = np.linalg.eig(x.numpy().astype(dense.dtype_of("eig", x)))
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(f"eig(): {error}") from None
+    values, vectors = (to_array(v.astype(dtype), None, x.context) for v in found)
+    return values, vectors
 
 
 def _eigen(x: GpuArray, who: str, wanted: bool) -> tuple[GpuArray, GpuArray | None]:

@@ -34,6 +34,9 @@ class Decomposition(Composite):
         self.doc = doc
         Op.registry[name] = self
 
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        raise TypeError(f"{self.name}() has no gradient")  # what `does` does takes no variables
+
     def lower(self, *operands: Any, **params: Any) -> Any:
         return self.does(*operands, **params)
 

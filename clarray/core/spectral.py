@@ -116,6 +116,18 @@ class Eigvalsh(Decomposition):
         return (conj(of_triangle(whole)),)
 
 
+class Eig(Decomposition):
+    """Eigenvalues and eigenvectors, the columns, of any square matrices: always complex, found by the host."""
+
+    nout = 2
+
+    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
+        (x,) = avals
+        check_matrix(x.shape, self.name)
+        dtype = np.result_type(factored_dtype([x.dtype], self.name, fp64), np.complex64)
+        return Aval(x.shape[:-1], dtype), Aval(x.shape, dtype)
+
+
 class Svd(Decomposition):
     """U, S and V^H of x = U diag(S) V^H, S in descending order; `full_matrices` has all columns of U and V."""
 
@@ -211,6 +223,7 @@ class Pinv(Decomposition):
 qr = Qr("qr", "an orthonormal and an upper triangular factor")
 eigh = Eigh("eigh", "eigenvalues and eigenvectors of Hermitian matrices")
 eigvalsh = Eigvalsh("eigvalsh", "eigenvalues of Hermitian matrices")
+eig = Eig("eig", "eigenvalues and eigenvectors of square matrices")
 svd = Svd("svd", "the singular value decomposition")
 svdvals = Svdvals("svdvals", "singular values")
 pinv = Pinv("pinv", "the pseudo-inverse")

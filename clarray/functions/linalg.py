@@ -14,11 +14,11 @@ from clarray.errors import LinAlgError
 
 from .decompositions import cholesky, det, inv, matrix_power, slogdet, solve, solve_triangular
 from .norms import cross, diagonal, matrix_norm, multi_dot, norm, trace, vector_norm
-from .spectral import cond, eigh, eigvalsh, lstsq, matrix_rank, pinv, qr, svd, svdvals
+from .spectral import cond, eig, eigh, eigvals, eigvalsh, lstsq, matrix_rank, pinv, qr, svd, svdvals
 
 __all__ = [
-    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "dot", "eigh", "eigvalsh", "inner", "inv",
-    "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm",
+    "LinAlgError", "cholesky", "cond", "cross", "det", "diagonal", "dot", "eig", "eigh", "eigvals", "eigvalsh", "inner",
+    "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank", "matrix_transpose", "multi_dot", "norm",
     "outer", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals", "tensordot", "trace", "vdot",
     "vecdot", "vector_norm",
 ]  # fmt: skip

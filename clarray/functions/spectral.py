@@ -1,8 +1,8 @@
 """QR, Hermitian eigenvalues, singular values, and what follows: rank, pseudo-inverse, least squares.
 
-Operands are stacks of matrices (..., m, n), of dtypes as `decompositions.py` says. All is computed on the device.
-Eigenvalues and singular values are found in rounds, after each of which the host waits to see whether all are; of
-matrices that are not finite they are NaN.
+Operands are stacks of matrices (..., m, n), of dtypes as `decompositions.py` says. All but `eig` is computed on the
+device. Eigenvalues and singular values are found in rounds, after each of which the host waits to see whether all are;
+of matrices that are not finite they are NaN.
 """
 
 from __future__ import annotations
@@ -67,6 +67,27 @@ def eigh(x: Any, /, UPLO: str = "L") -> EighResult:
 def eigvalsh(x: Any, /, UPLO: str = "L") -> Any:
     """The eigenvalues of `eigh`, without the vectors."""
     return _ops.eigvalsh(_lower(x, UPLO, "eigvalsh"))
+
+
+class EigResult(NamedTuple):
+    """What `eig` returns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+def eig(x: Any, /) -> EigResult:
+    """Eigenvalues (..., n), in no order, and eigenvectors, columns of (..., n, n), of any square matrices: complex.
+
+    NumPy computes them on the host, which `clarray.stats().host_fallbacks` counts and `assert_no_cpu_op` can forbid;
+    `eigh` is on the device. LinAlgError for matrices that are not finite. There is no gradient.
+    """
+    return EigResult(*_ops.eig(as_operand(x, "eig")))
+
+
+def eigvals(x: Any, /) -> Any:
+    """The eigenvalues of `eig`, which computes them on the host."""
+    return eig(x).eigenvalues
 
 
 def _lower(x: Any, triangle: str, who: str) -> Any:

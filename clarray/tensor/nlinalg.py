@@ -85,11 +85,8 @@ def eigvalsh(a: Any, UPLO: str = "L") -> Variable:
 
 
 def eig(a: Any) -> Any:
-    """Not there: TypeError that says what is."""
-    raise TypeError(
-        f"eig() of matrices that are not symmetric is not implemented ({as_variable(a).described()} came); "
-        f"use eigh() for symmetric ones, svd() for singular values"
-    )
+    """Eigenvalues and eigenvectors of any square matrix, complex, by the host, which is counted. No gradient."""
+    return _linalg.eig(as_variable(a))
 
 
 def lstsq(x: Any, y: Any, rcond: float | None = None) -> Any:

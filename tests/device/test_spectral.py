@@ -263,8 +263,31 @@ def test_in_a_function(ctx, rng):
         check((u[:, :k] * s) @ vh[:k], 2 * x, "float32", 2 * size(x))
         check(q @ r, x, "float32", size(x))
         np.testing.assert_allclose(w[-k:], (s[::-1] / 2) ** 2, rtol=1e-4, atol=1e-5)
-    with pytest.raises(TypeError, match="eigh"):
-        T.nlinalg.eig(a)
+
+
+def test_eigenvalues_of_the_host_are_counted(ctx, rng):
+    a = rng.normal(size=(2, 5, 5)).astype("f")
+    x, before = T.ftensor3("x"), ca.stats().host_fallbacks
+    w, v = (y.numpy() for y in ca.linalg.eig(ca.asarray(a)))
+    check(a @ v, v * w[:, None, :], "float32", size(a))
+    again = ca.function([x], T.nlinalg.eig(x)[0])(a)
+    np.testing.assert_array_equal(again, w)
+    assert (w.dtype, v.dtype, again.dtype) == ("complex64",) * 3
+    assert ca.stats().host_fallbacks == before + 2
+    with pytest.raises(LinAlgError, match=r"eig\(\)"):
+        ca.linalg.eigvals(ca.asarray(a * np.float32(np.nan)))
+    with pytest.raises(TypeError, match="no gradient"):
+        T.grad(abs(T.nlinalg.eig(x)[0]).sum(), x)
+
+
+def test_the_namespace_is_the_standards(any_ctx):
+    names = """cholesky cross det diagonal eig eigh eigvals eigvalsh inv matmul matrix_norm matrix_power matrix_rank
+    matrix_transpose outer pinv qr slogdet solve svd svdvals tensordot trace vecdot vector_norm"""
+    assert set(names.split()) <= set(ca.linalg.__all__)
+    pairs = ("eigenvalues", "eigenvectors")
+    results = {"eig": pairs, "eigh": pairs, "qr": ("Q", "R"), "slogdet": ("sign", "logabsdet"), "svd": ("U", "S", "Vh")}
+    for name, fields in results.items():
+        assert getattr(ca.linalg, name)(ca.asarray([[2.0, 1], [1, 3]], dtype="float32"))._fields == fields
 
 
 def test_tensor_inverses(any_ctx, fp64, rng):
