@@ -31,16 +31,31 @@ if TYPE_CHECKING:
     from .binder import Binder
     from .function import Function
 
+FOREIGN = {
+    "check_c_code", "check_isfinite", "check_preallocated_output", "check_py_code", "require_matching_strides",
+    "stability_patience",
+}  # fmt: skip
 POISONS = (0xFF, 0x5A)  # bytes: a NaN of each floating dtype, and something else
 
 
 class DebugMode(Mode):
-    """FAST_RUN, with every rewrite and every kernel checked against the host."""
+    """FAST_RUN, with every rewrite and every kernel checked against the host.
+
+    The ancestor's further switches are taken and have no effect.
+    """
 
     def __init__(
-        self, linker: Any = None, optimizer: Any = "fast_run", check_rewrites: bool = True, check_kernels: bool = True
+        self,
+        linker: Any = None,
+        optimizer: Any = "fast_run",
+        check_rewrites: bool = True,
+        check_kernels: bool = True,
+        **switches: Any,
     ) -> None:
         super().__init__(linker, optimizer)
+        unknown = switches.keys() - FOREIGN
+        if unknown:
+            raise TypeError(f"DebugMode() has no {', '.join(sorted(unknown))}; it has check_rewrites and check_kernels")
         self.check_rewrites = check_rewrites
         self.check_kernels = check_kernels
 

@@ -63,6 +63,9 @@ def test_names(any_ctx):
     assert set(predefined_modes) >= {"FAST_RUN", "FAST_COMPILE"}
     mode = Mode()
     assert get_mode(mode) is mode
+    assert DebugMode(check_isfinite=False).check_kernels
+    with pytest.raises(TypeError, match="has no check_everything"):
+        DebugMode(check_everything=True)
     assert Mode("fast_compile").query == get_mode("FAST_COMPILE").query
     with pytest.raises(ValueError, match="optimizer 'quick' is not one of fast_run"):
         Mode(optimizer="quick")
