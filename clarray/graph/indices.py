@@ -17,6 +17,7 @@ from clarray.core.aval import extent
 from clarray.core.cumulative import cumulative_sum
 from clarray.core.indexing import Arranged, Part
 from clarray.core.movement import View
+from clarray.core.op import Ufunc
 from clarray.core.places import positions_along
 from clarray.core.writing import add_slice, put_slice
 
@@ -185,13 +186,25 @@ def _positions(x: Variable, part: Part, axis: int) -> list[Part]:
         count = mask.astype("int64") if isinstance(mask, Variable) else int(bool(mask))
         return [Part("new array", movement.broadcast_to(constant(np.zeros((), INT64)), shape=(count,)), 0)]
     if isinstance(mask, Variable):
-        fitting = masking(mask, x, axis=axis, shape=None)
+        fitting = _fitting(mask, x, axis)
         return [Part("array", true_positions(fitting if mask.ndim == 1 else fitting.flatten()), 1)]
     masking.shape([mask.shape, x.aval.shape], {"axis": axis, "shape": None})
     return [
         Part("array", masking(constant(i), x, axis=axis, shape=tuple(mask.shape)), 1)
         for i in np.nonzero(np.asarray(mask))
     ]
+
+
+def _fitting(mask: Variable, x: Variable, axis: int) -> Variable:
+    """A mask whose extents are checked, but where it is computed element by element from x and from scalars."""
+    found = [mask]
+    for v in found:
+        if v is x or not v.ndim:
+            continue
+        if v.owner is None or not isinstance(v.owner.op, Ufunc) or mask.ndim != x.ndim or len(found) > 100:
+            return masking(mask, x, axis=axis, shape=None)
+        found.extend(v.owner.operands)
+    return mask
 
 
 def _checked(index: Any, x: Variable, axis: int) -> Variable:
@@ -213,7 +226,7 @@ def _masked(x: Variable, parts: Sequence[Part], value: Variable) -> Variable | N
     after = x.ndim - before - mask.axes
     if not mask.axes or value.ndim > after or any(b for b in x.broadcastable):
         return None
-    fitting = masking(as_variable(mask.value), x, axis=before, shape=None)
+    fitting = _fitting(as_variable(mask.value), x, before)
     return fitting[(...,) + (None,) * after] if after else fitting
 
 

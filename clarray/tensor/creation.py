@@ -24,7 +24,8 @@ def alloc(value: Any, *shape: Any) -> Variable:
     return movement.broadcast_to(x, shape=extents(shape[0] if len(shape) == 1 else shape, "alloc"))
 
 
-def _dtype(dtype: Any) -> Any:
+def floating(dtype: Any) -> Any:
+    """The dtype asked for; floatX where none is."""
     return config.floatX if dtype is None or (isinstance(dtype, str) and dtype == "floatX") else dtype
 
 
@@ -46,7 +47,7 @@ def empty(shape: Any, dtype: Any = None) -> Variable:
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """One value everywhere; floatX unless told otherwise."""
     x = as_variable(fill_value)
-    wanted = np.dtype(_dtype(dtype))
+    wanted = np.dtype(floating(dtype))
     x = constant(x.value, dtype=wanted) if isinstance(x, Constant) else x.astype(wanted)
     return movement.broadcast_to(x, shape=extents(shape, "full"))
 
@@ -69,7 +70,7 @@ def empty_like(model: Any, dtype: Any = None) -> Variable:
 def full_like(model: Any, fill_value: Any, dtype: Any = None) -> Variable:
     """One value in the shape of a variable."""
     x = as_variable(model)
-    wanted = x.dtype if dtype is None else _dtype(dtype)
+    wanted = x.dtype if dtype is None else floating(dtype)
     value = as_variable(fill_value)
     value = constant(value.value, dtype=wanted) if isinstance(value, Constant) else value.astype(wanted)
     return movement.broadcast_like(value, x)
@@ -88,7 +89,9 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Va
         if isinstance(x, Variable) and (x.ndim or x.aval.dtype.kind not in "iu"):
             raise TypeError(f"arange(): ends are numbers or integer variables, {x.described()} came")
     ends = [x if isinstance(x, Variable) else np.asarray(x).item() for x in ends]
-    return apply(arange_op, (), {"start": ends[0], "stop": ends[1], "step": ends[2], "dtype": np.dtype(_dtype(dtype))})
+    return apply(
+        arange_op, (), {"start": ends[0], "stop": ends[1], "step": ends[2], "dtype": np.dtype(floating(dtype))}
+    )
 
 
 def linspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None) -> Variable:
@@ -99,7 +102,7 @@ def linspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype:
     index = arange(num)
     part = index.astype(config.floatX) / _floating(intervals)
     numbers = ops.where(ops.equal(index, intervals), last, first + (last - first) * part)
-    return numbers if dtype is None else numbers.astype(_dtype(dtype))
+    return numbers if dtype is None else numbers.astype(floating(dtype))
 
 
 def logspace(
@@ -107,14 +110,14 @@ def logspace(
 ) -> Variable:
     """`num` numbers from base**start to base**stop whose logarithms are evenly spaced."""
     numbers = ops.pow(_floating(base), linspace(start, stop, num, endpoint))
-    return numbers if dtype is None else numbers.astype(_dtype(dtype))
+    return numbers if dtype is None else numbers.astype(floating(dtype))
 
 
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None) -> Variable:
     """`num` numbers from `start` to `stop`, of one sign, each the one before times the same factor."""
     first, last = _floating(start), _floating(stop)
     numbers = first * ops.pow(last / first, linspace(0, 1, num, endpoint))
-    return numbers if dtype is None else numbers.astype(_dtype(dtype))
+    return numbers if dtype is None else numbers.astype(floating(dtype))
 
 
 def _floating(value: Any) -> Variable:
@@ -130,7 +133,7 @@ def _floating(value: Any) -> Variable:
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """Ones on the k-th diagonal, zeros elsewhere; extents and k may be variables."""
     rows, columns = arange(n).dimshuffle(0, "x"), arange(n if m is None else m).dimshuffle("x", 0)
-    return ops.equal(columns - rows, k).astype(_dtype(dtype))
+    return ops.equal(columns - rows, k).astype(floating(dtype))
 
 
 def identity(n: Any, dtype: Any = None) -> Variable:
@@ -147,7 +150,7 @@ def identity_like(x: Any) -> Variable:
 def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """Ones on and below the k-th diagonal, zeros above."""
     rows, columns = arange(N).dimshuffle(0, "x"), arange(N if M is None else M).dimshuffle("x", 0)
-    return ops.less_equal(columns - rows, k).astype(_dtype(dtype))
+    return ops.less_equal(columns - rows, k).astype(floating(dtype))
 
 
 def tril(m: Any, k: Any = 0) -> Variable:
@@ -219,13 +222,13 @@ def fill_diagonal_offset(a: Any, val: Any, offset: Any) -> Variable:
     if x.ndim != 2:
         raise TypeError(f"fill_diagonal_offset() takes a matrix, {x.described()} came")
     rows, columns = extent(x, 0), extent(x, 1)
-    right, down = _least(offset, 0, ops.maximum), _least(-offset, 0, ops.maximum)
-    count = _least(_least(rows - down, columns - right, ops.minimum), 0, ops.maximum)
+    right, down = least(offset, 0, ops.maximum), least(-offset, 0, ops.maximum)
+    count = least(least(rows - down, columns - right, ops.minimum), 0, ops.maximum)
     start = down * columns + right
     return _filled_flat(x, val, (start, start + count * (columns + 1), columns + 1), "fill_diagonal_offset")
 
 
-def _least(a: Any, b: Any, choose: Any) -> Any:
+def least(a: Any, b: Any, choose: Any) -> Any:
     """The lesser or the greater of two integers that may be variables."""
     if isinstance(a, Variable) or isinstance(b, Variable):
         return choose(a, b)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clarray.core import movement, ops, sorting
-from clarray.core.aval import Aval, normalize_axis
+from clarray.core.aval import Aval, extent, normalize_axis
 from clarray.core.cumulative import Cumulative, cumulative_prod, cumulative_sum
 from clarray.core.indexing import ordered, put, put_add, take
 from clarray.core.op import Composite, Op
@@ -16,7 +16,7 @@ from clarray.graph.building import as_variable, constant
 from clarray.graph.indices import true_positions
 from clarray.graph.variable import Variable
 
-from .creation import arange, diag, diagonal, fill_diagonal, fill_diagonal_offset
+from .creation import arange, diag, diagonal, fill_diagonal, fill_diagonal_offset, floating, least
 from .shapes import concatenate, repeat, squeeze, tile
 from .subtensor import compress, ravel_multi_index, unravel_index
 
@@ -114,9 +114,7 @@ def to_one_hot(y: Any, nb_class: Any, dtype: Any = None) -> Variable:
     y = as_variable(y)
     if y.ndim != 1 or y.aval.dtype.kind not in "iu":
         raise TypeError(f"to_one_hot() takes a vector of integers, {y.described()} came")
-    from .creation import _dtype
-
-    return ops.equal(y.dimshuffle(0, "x"), arange(nb_class).dimshuffle("x", 0)).astype(_dtype(dtype))
+    return ops.equal(y.dimshuffle(0, "x"), arange(nb_class).dimshuffle("x", 0)).astype(floating(dtype))
 
 
 def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False) -> Any:
@@ -126,7 +124,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
     x = x if x.ndim == 1 else x.flatten()
     order = sorting.argsort(x, axis=0, descending=False)
     sorted_ = take(x, order, axes=(0,), position=0)
-    first = ops.equal(arange(ops.minimum(x.shape[0], 1)), 0)
+    first = ops.equal(arange(least(extent(x, 0), 1, ops.minimum)), 0)
     begins = concatenate([first, ops.not_equal(sorted_[1:], sorted_[:-1])])
     places = true_positions(begins)
     found = [take(sorted_, places, axes=(0,), position=0)]
@@ -136,7 +134,7 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
         numbers = cumulative_sum(begins, axis=0, dtype=np.dtype("int64")) - 1
         found.append(put(ops.multiply(order, 0), numbers, order, axes=(0,), position=0))
     if return_counts:
-        found.append(concatenate([places[1:], x.shape[:1]]) - places)
+        found.append(concatenate([places[1:], as_variable([extent(x, 0)])]) - places)
     return found[0] if len(found) == 1 else tuple(found)
 
 
