@@ -23,19 +23,19 @@ from . import transfer
 COMPLETE = cl.command_execution_status.COMPLETE
 GATES = 64  # closed at a time: pyopencl has a thread for the callback of each
 
-_closed: list[Any] = []  # the events that open gates
+_closed: list[Any] = []  # the events that open gates, without the memory that pyopencl's hold
 
 
 class Parcel:
     """The bytes of an array in C order, which are read into the host's memory while this is held."""
 
-    __slots__ = ("event", "host", "layout")
+    __slots__ = ("event", "host", "layout", "source")
 
     def __init__(self, layout: Layout, offset: int, block: Block) -> None:
         self.layout = layout
         self.host = np.empty(layout.nbytes, np.uint8)
         self.event: Any = None  # None: they are there
-        context = block.context
+        self.source = context = block.context
         context.poll()
         if not layout.nbytes:
             return
@@ -66,12 +66,14 @@ class Parcel:
         arrived = _is_done(event)
         in_place = target.traits.unified and not target.maps
         block = target.memory.adopt(host) if in_place else target.memory.allocate(host.nbytes)
+        if arrived and event is not None:
+            self.source.wait(event)  # raises, if they never came
         if arrived and not in_place:
             transfer.write(block, 0, host)
             return block
         if not arrived:
             _make_room()
-            _closed.append(event)
+            _closed.append(cl.Event.from_int_ptr(event.int_ptr))
             with target.lock:
                 gate = cl.UserEvent(target.cl)
                 if in_place:

@@ -13,7 +13,6 @@ from clarray.device.context import Context
 from . import known
 from .origin import made_for
 from .places import Places, context_of, find_places, is_everywhere, is_transfer, moves, transfer_op
-from .shared import SharedVariable
 from .step import Step
 from .variable import Apply, Constant, Variable
 from .walk import toposort
@@ -105,11 +104,6 @@ class _Crossings:
             found.name = x.name
             self.where[found] = context
         return found
-
-
-def placed(x: Variable) -> Context | None:
-    """The context that a shared variable's new value has to be in; None for the host's."""
-    return x.container.context if isinstance(x, SharedVariable) else None
 
 
 def side_by_side(steps: Sequence[Step]) -> list[Step]:
