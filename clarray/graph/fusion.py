@@ -48,6 +48,7 @@ class Fusion:
         self.consumers: dict[Variable, list[Apply]] = defaultdict(list)
         self.steps_of: dict[Apply, list[Step]] = {}
         needed = self._needed(nodes)
+        self.clashes = clash(needed)
         for node in needed:
             for x in dict.fromkeys(node.read):
                 self.consumers[x].append(node)
@@ -84,8 +85,8 @@ class Fusion:
         for node in nodes if self.fuse else ():
             if node.op.takes_epilogue or (
                 kind_of(node) == "elementwise"
-                and not own_code([node])
                 and any(self._leads(x, node) for x in node.read if x.owner in found)
+                and not own_code([node])
             ):
                 found.add(node)
         return found
@@ -208,7 +209,7 @@ class Fusion:
             return False
         if step.product is not None and any(x in node.outputs for x in step.product.read):
             return False
-        if len(step.nodes) >= MAX_NODES or clash([*step.nodes, node]):
+        if len(step.nodes) >= MAX_NODES or (self.clashes and clash([*step.nodes, node])):
             return False
         loads = (step.loads | self._loads(node)) - step.results - set(node.outputs)
         stored = 1 + len(step.results & self.outputs)
@@ -310,7 +311,7 @@ class Fusion:
         return [s for s in steps if s not in gone]
 
     def _can_join(self, a: Step, b: Step) -> bool:
-        if len(a.nodes) + len(b.nodes) > MAX_NODES or clash([*a.nodes, *b.nodes]):
+        if len(a.nodes) + len(b.nodes) > MAX_NODES or (self.clashes and clash([*a.nodes, *b.nodes])):
             return False
         arrays = set(self._inputs(a)) | set(self._inputs(b))
         stored = sum(self._is_read(x, s) for s in (a, b) for x in s.results)
