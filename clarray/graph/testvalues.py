@@ -85,7 +85,8 @@ def compute(node: Apply, quiet: bool = False) -> None:
     shapes: dict[Variable, Any] = {x: np.shape(v) for x, v in zip(node.inputs, operands, strict=True)}
     try:
         if isinstance(node.op, Ufunc):
-            check_broadcast(node, {**shapes, node.out: broadcast_shapes(list(map(np.shape, operands)), node.op.name)})
+            shapes[node.out] = broadcast_shapes(list(map(np.shape, operands)), node.op.name)
+            check_broadcast(node, shapes)
         results = _results(node, operands)
     except Exception as error:
         failures.in_node(error, node, shapes)
