@@ -16,11 +16,11 @@ from clarray.array.gpuarray import GpuArray
 from clarray.array.parcels import Parcel
 from clarray.codegen import elementwise, reduction
 from clarray.codegen.lowering import lower
-from clarray.codegen.plan import Plan, Scalar, Value
+from clarray.codegen.plan import Plan
 from clarray.codegen.reduce_spec import Row
 from clarray.core.aval import Aval, broadcast_shapes, size_of
 from clarray.core.custom import ElementwiseCode, ReductionCode
-from clarray.core.expr import Builder, Expr
+from clarray.core.expr import Expr
 from clarray.core.layout import Layout
 from clarray.core.movement import View, astype
 from clarray.core.op import Composite, Ufunc
@@ -33,6 +33,7 @@ from . import failures, known
 from .crossings import side_by_side
 from .liveness import last_reads, ordered
 from .places import transfer_op
+from .plans import bits, copy_plan, frozen, hashable, with_scalars
 from .schedule import Schedule
 from .shared import uploaded
 from .step import Step, axes_of
@@ -207,7 +208,7 @@ class Binder:
     def _copied(self, source: Place, root: Variable, context: Context) -> Place:
         """A copy in C order."""
         dtype = source.layout.dtype
-        return self._launch(_copy_plan(source.layout, dtype, context), [source], [root], context)[0]
+        return self._launch(copy_plan(source.layout, dtype, context), [source], [root], context)[0]
 
     def _call(self, op: Composite, node: Apply, context: Context) -> None:
         """A composite that looks at its arrays: its `lower` runs anew in every call."""
@@ -242,14 +243,20 @@ class Binder:
             else:
                 operands.append(self.array(x, context))
         layouts, extras = [p.layout for p in operands], [self.array(x, context) for x in step.extras]
-        plan = lower(
-            node.op, layouts, self.params[node], context.traits, epilogue=step.body, extras=[p.layout for p in extras]
-        )
-        plan = _with_scalars(plan, [self.values[x] for x in step.scalars])
-        made = self._launch(plan, [*operands, *extras], step.outputs, context)
+        params, scalars = self.params[node], [self.values[x] for x in step.scalars]
+        further = [p.layout for p in extras]
+        key = (node.op, "step", step.body, frozen(params), (len(layouts), *bits(scalars)), *layouts, *further)
+        cached = hashable(key)
+        bound = context.plans.get(key) if cached else None
+        if bound is None:
+            plan = lower(node.op, layouts, params, context.traits, epilogue=step.body, extras=further)
+            bound = self._bound(with_scalars(plan, scalars), step.outputs, context)
+            if cached:
+                context.remember(key, bound)
+        made = self._run(bound, [*operands, *extras], step.outputs)
         for x, place in zip(step.outputs, made, strict=True):
             if place.layout.dtype != x.aval.dtype:
-                place = self._launch(_copy_plan(place.layout, x.aval.dtype, context), [place], [x], context)[0]
+                place = self._launch(copy_plan(place.layout, x.aval.dtype, context), [place], [x], context)[0]
             self.places[x] = place
 
     def _kernel(self, step: Step, context: Context) -> None:
@@ -260,22 +267,22 @@ class Binder:
         scalars = tuple(self.values[x] for x in step.scalars)
         over: list[int] = []
         if step.kind == "reduce":
-            rows = tuple([(n.op, tuple(self.params[n].items())) for n in step.reductions])
+            rows = tuple([(n.op, frozen(self.params[n])) for n in step.reductions])
             walked = self.shapes[step.reductions[0].operands[0]]
-            key = (body, "reduce", rows, walked, scalars and _bits(scalars), *layouts)
+            key = (body, "reduce", rows, walked, scalars and bits(scalars), *layouts)
         else:
             shape = self.shapes[step.outputs[0]]
             outputs = elementwise.result_layouts(body, shape, layouts)
             over = self._dying(inputs, outputs) if self.schedule.in_place else [-1] * len(outputs)
             in_place = any(k >= 0 for k in over)
-            key = (body, shape, (in_place, *_bits(scalars)), *layouts)
+            key = (body, shape, (in_place, *bits(scalars)), *layouts)
         bound = context.plans.get(key)
         if bound is None:
             if step.kind == "reduce":
                 plan = self._reduction(step, body, layouts, context)
             else:
                 plan = elementwise.lower(body, outputs, layouts, context.traits, in_place)
-            bound = self._bound(_with_scalars(plan, scalars), step.outputs, context)
+            bound = self._bound(with_scalars(plan, scalars), step.outputs, context)
             context.remember(key, bound)
         made = self._run(bound, inputs, step.outputs, over)
         self.places.update(zip(step.outputs, made, strict=True))
@@ -405,33 +412,3 @@ def check_broadcast(node: Apply, shapes: Mapping[Variable, tuple[int, ...]]) -> 
                     f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
                     f"{f' (the operation at {node.line})' if node.line else ''}"
                 )
-
-
-def _copy_plan(layout: Layout, dtype: np.dtype[Any], context: Context) -> Plan:
-    builder = Builder()
-    body = builder.build([builder.cast(builder.load(0, layout.dtype), dtype)])
-    return elementwise.lower(body, [Layout.of(dtype, layout.shape)], [layout], context.traits)
-
-
-def _with_scalars(plan: Plan, values: Sequence[Any]) -> Plan:
-    """The plan with its scalar arguments bound, so that a launch need not set them."""
-    if not values:
-        return plan
-
-    def settle(argument: Any) -> Any:
-        if not isinstance(argument, Scalar):
-            return argument
-        value = np.asarray(values[argument.number], argument.dtype)[()]
-        in_registers = {"float16": "float32", "bool": "uint8"}
-        return Value(value, in_registers.get(argument.dtype.name, argument.dtype.name))
-
-    launches = tuple(_replaced(launch, tuple(map(settle, launch.arguments))) for launch in plan.launches)
-    return Plan(plan.outputs, launches, plan.scratch)
-
-
-def _replaced(launch: Any, arguments: tuple[Any, ...]) -> Any:
-    return type(launch)(launch.spec, arguments, launch.global_size, launch.local_size, launch.kernel)
-
-
-def _bits(values: Sequence[Any]) -> tuple[bytes, ...]:
-    return tuple(np.asarray(v).tobytes() for v in values)
