@@ -329,6 +329,9 @@ class RawKernel:
             )
         return total, group
 
+    def __reduce__(self) -> Any:
+        return RawKernel, (self.source, self.name, self.types, self.options)
+
     def __repr__(self) -> str:
         return f"<RawKernel {self.name}>"
 

@@ -298,6 +298,7 @@ def test_results_given_are_refused_for_variables(ctx):
 
 # RawKernel
 
+BARE = ca.ElementwiseKernel("float32 x, float32 *y", "y = x + 1")
 ROWS = ca.RawKernel(
     """
     kernel void rows(global const float *x, global float *sums, int n, int m) {
@@ -356,6 +357,27 @@ def test_raw_kernel_that_writes_to_its_operand(ctx, rng):
     np.testing.assert_array_equal(more, a + 1)
     np.testing.assert_array_equal(same, a)
     assert n == [20]
+
+
+def same(x):
+    return x
+
+
+def size_of(x, *others):
+    return x.size
+
+
+def test_kernels_pickle(ctx, rng):
+    double = ca.RawKernel(
+        "kernel void twice(global const float *x, global float *y) { y[get_global_id(0)] = 2 * x[get_global_id(0)]; }",
+        "twice",
+    ).op(outputs=same, global_size=size_of)
+    total = ca.ReductionKernel("float32", "0", "a + b", "x", "float32 x")
+    x, a = T.fvector("x"), draw(rng, 6)
+    assert double(a).shape == (6,)
+    f = pickle.loads(pickle.dumps(ca.function([x], [double(x), total(x), BARE(x)])))
+    for got, want in zip(f(a), (2 * a, a.sum(), a + 1), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
 
 
 def test_errors_of_raw_operations(ctx):
