@@ -90,7 +90,7 @@ def dot(a: Any, b: Any) -> Variable:
     if not x.ndim or not y.ndim:
         return x * y
     if y.ndim > 2:
-        raise TypeError(f"dot() takes a second operand of at most two axes, {y.described()} came; use T.tensordot")
+        return Op.registry["tensordot"](x, y, axes=((x.ndim - 1,), (y.ndim - 2,)))
     return Op.registry["matmul"](x, y)
 
 

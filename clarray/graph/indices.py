@@ -72,8 +72,31 @@ class Masking(View):
         return (None, None)
 
 
+class Unstretched(View):
+    """The first operand, of which only axes that are broadcastable by `pattern` stretch to those of the second."""
+
+    def look(self, x: Any, layouts: Any, params: Mapping[str, Any]) -> Any:
+        self.shape([x.shape, layouts[1].shape], params)
+        return x
+
+    def shape(self, shapes: Any, params: Mapping[str, Any]) -> tuple[int | None, ...]:
+        own, part = shapes
+        for k, one in enumerate(params["pattern"]):
+            n, m = own[k], part[len(part) - len(own) + k]
+            if not one and n == 1 and m not in (1, None):
+                raise ValueError(
+                    f"a value of shape {own} for a part of shape {part} has one element along axis {k}, which is not "
+                    f"declared broadcastable: use T.row, T.col or T.addbroadcast(value, {k})"
+                )
+        return tuple(own)
+
+    def grad(self, g: Any, out: Any, operands: Sequence[Any], params: Mapping[str, Any]) -> Sequence[Any]:
+        return (g, None)
+
+
 within = Within("within", "integers that are indices of an axis")
 masking = Masking("masking", "a mask that fits an array")
+unstretched = Unstretched("unstretched", "a value that fits a part of an array")
 
 
 def item(x: Variable, index: Any) -> Variable:
@@ -106,15 +129,17 @@ def _is_single(start: Any, stop: Any, step: Any) -> bool:
     return start == -1 if stop is None else stop == start + 1 and (start >= 0 or stop < 0)
 
 
-def assigned(x: Variable, index: Any, value: Variable, add: bool) -> Variable:
-    """x in which x[index] is `value`, or has it added; where an element is indexed twice, as often."""
+def assigned(x: Variable, index: Any, part: Variable, value: Variable, add: bool) -> Variable:
+    """x in which `part`, that is x[index], is `value`, or has it added; where an element is indexed twice, as often."""
     parts = index if isinstance(index, tuple) else (index,)
     if all(map(_is_basic, parts)):
+        value = _unstretched(value, part)
         return (add_slice if add else put_slice)(x, value, index=_freeze(parts))
     expanded = indexing.expand(tuple(map(_operand, parts)), x.ndim)
     masked = _masked(x, expanded, value)
     if masked is not None:
         return _like(ops.where(masked, x + value if add else value, x), x)
+    value = _unstretched(value, part)
     merged, settled = _settled(x, expanded)
     found = indexing.arrange(settled)
     view = merged if _is_whole(found.basic) else item(merged, found.basic)
@@ -126,6 +151,13 @@ def assigned(x: Variable, index: Any, value: Variable, add: bool) -> Variable:
     if view is not merged:
         new = put_slice(merged, new, index=_freeze(found.basic))
     return new if merged is x else movement.reshape_like(new, x)
+
+
+def _unstretched(value: Variable, part: Variable) -> Variable:
+    """A value that stretches where it is declared to: gradients count on it."""
+    if None not in value.aval.shape:
+        return value
+    return unstretched(value, part, pattern=value.broadcastable)
 
 
 def true_positions(mask: Variable) -> Variable:

@@ -144,9 +144,9 @@ def _at_least(arrays: Sequence[Any], pad: Callable[[Variable], Variable]) -> Any
 # end to end, and apart
 
 
-def concatenate(tensors: Sequence[Any], axis: int = 0) -> Variable:
+def concatenate(tensor_list: Sequence[Any], axis: int = 0) -> Variable:
     """Variables one after another along an existing axis."""
-    xs = [as_variable(x) for x in tensors]
+    xs = [as_variable(x) for x in tensor_list]
     for x in xs:
         if x.ndim == 0:
             raise TypeError(f"concatenate() takes variables of at least one axis, {x.described()} came; use stack()")

@@ -46,7 +46,7 @@ def _written(x: Any, y: Any, who: str, add: bool) -> Variable:
         what = x.described() if isinstance(x, Variable) else type(x).__name__
         raise TypeError(f"{who}() takes a part of a variable, x[index], and what goes there; {what} came")
     base, index = x.part_of
-    return assigned(base, index, checked_value(x, y, who), add)
+    return assigned(base, index, x, checked_value(x, y, who), add)
 
 
 def take(a: Any, indices: Any, axis: int | None = None, mode: str = "raise") -> Variable:

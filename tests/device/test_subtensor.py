@@ -178,6 +178,11 @@ def test_errors_when_a_function_runs(ctx):
         ca.function([x], x[[0, 5]])(data)
     with pytest.raises(IndexError, match="out of bounds"):
         ca.function([x, i], x[i])(data, 3)
+    y = T.fmatrix("y")
+    with pytest.raises(ValueError, match=r"not declared broadcastable: use T\.row"):
+        ca.function([x, y], T.inc_subtensor(x[1:], y))(data, data[:1])
+    with pytest.raises(ValueError, match=r"not declared broadcastable: use T\.row"):
+        ca.function([x, y], T.set_subtensor(x[[0, 1]], y))(data, data[:1])
     with pytest.raises(ValueError, match="does not broadcast to the indexed"):
         ca.function([x, i], T.set_subtensor(x[:i], np.ones((2, 2), "f")))(data, 1)
 

@@ -250,7 +250,8 @@ CASES = {
     "mgrid": [case(lambda m, n: m.mgrid[0:n, 2:5:2], I(high=5)), case(lambda m: m.mgrid[1:4])],
     "ogrid": [case(lambda m, n: tuple(m.ogrid[0:n, 2:5:2]), I(high=5))],
     # products
-    "dot": [same("dot", F(3, 4), F(4, 2)), same("dot", F(4), F(4)), same("dot", F(), F(2, 3))],
+    "dot": [same("dot", F(3, 4), F(4, 2)), same("dot", F(4), F(4)), same("dot", F(), F(2, 3)),
+            same("dot", F(2, 3), F(2, 3, 2))],
     "matmul": [same("matmul", F(2, 3, 4), F(4, 2))],
     "outer": [same("outer", F(3), F(4)), same("outer", F(2, 2), F(3))],
     "inner": [same("inner", F(2, 3), F(4, 3))],

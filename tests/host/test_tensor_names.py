@@ -208,7 +208,6 @@ X, V, M = T.fmatrix("X"), T.lvector("V"), T.tensor("bool", (False, False), "M")
         (lambda: T.batched_dot(T.scalar(), X), TypeError, "stacks"),
         (lambda: T.batched_tensordot(X, X, [[0], [1]]), ValueError, "the first axis"),
         (lambda: T.tensordot(X, X, 3), ValueError, "cannot be summed"),
-        (lambda: T.dot(X, T.tensor3()), TypeError, "use T.tensordot"),
         (lambda: T.round(X, "up"), ValueError, "half_to_even"),
         (lambda: X & X, TypeError, "bitwise_and"),
         (lambda: T.diff(X, n=-1), ValueError, "n is a count"),
