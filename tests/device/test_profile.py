@@ -110,7 +110,7 @@ def test_threads_take_turns(ctx, rng):
     assert ctx.recorder is None
     for f in functions:
         assert f.profile.fct_callcount == 5
-        assert sum(w.launches for w in f.profile.nodes.values()) == 5 * len(f.profile.nodes)
+        assert all(w.calls == 5 and w.launches and w.launches % 5 == 0 for w in f.profile.nodes.values())
 
 
 def test_kernels_first_built_in_a_profiled_call_stay_in_order(ctx, rng):
