@@ -1,8 +1,9 @@
 """Pickling: what is written of variables, of the nodes that make them, of shared values and of functions.
 
 A pickler follows references by recursion, and a graph may be ten thousand nodes deep. So a variable is written after
-a `ladder`: every few levels, from the leaves upwards, the nodes that it depends on. A node names its inputs by
-(node, number), and whatever is met twice in one pickle is one object after loading, as the pickler's memo has it.
+a `ladder`: from the leaves upwards, nodes that it depends on, so many that no way between them is long. A node names
+its inputs by (node, number), and whatever is met twice in one pickle is one object after loading, as the pickler's
+memo has it.
 Of a function its recipe is written, and it is compiled where it is loaded.
 
 The first thing in every such pickle is a stamp, which refuses to be loaded by a version that reads another format.
@@ -30,7 +31,7 @@ from .variable import Apply, Constant, Variable
 from .walk import toposort
 
 FORMAT = 1  # of what the functions below write and read
-RUNG = 16  # levels of a graph that a pickler goes through by recursion
+RUNG = 16  # nodes, one behind the other, that a pickler goes through by recursion
 TRANSIENT = ("aval", "owner", "index", "_functions")  # attributes of a result that its node gives it, or a cache
 
 
@@ -87,12 +88,13 @@ def _parts(node: Apply) -> tuple[Any, ...]:
 
 
 def ladder(outputs: Iterable[Variable]) -> tuple[Apply, ...]:
-    """Nodes behind some variables, one level of every few, each after those that it depends on."""
-    depth: dict[Any, int] = {}
+    """Nodes behind some variables, each after those that it depends on: no way back is longer than RUNG without one."""
+    above: dict[Any, int] = {}  # how far a node is from the last rungs, at most
     rungs = []
     for node in toposort(outputs):
-        depth[node] = 1 + max((depth.get(x.owner, 0) for x in node.inputs), default=0)
-        if depth[node] % RUNG == 0:
+        above[node] = 1 + max((above.get(x.owner, 0) for x in node.inputs), default=0)
+        if above[node] == RUNG:
+            above[node] = 0
             rungs.append(node)
     return tuple(rungs)
 

@@ -119,6 +119,21 @@ def test_deep_graphs(any_ctx, through):
     assert set(middle2) <= seen
 
 
+@pytest.mark.parametrize("period", [15, 16, 17])
+def test_deep_graphs_of_several_strands(any_ctx, period):
+    """One strand reads another every `period` levels, whose nodes alone would not cut it."""
+    fast, slow = T.scalar("x"), T.scalar("y")
+    for _ in range(300):
+        for _ in range(period):
+            fast = fast + 1
+        slow = slow * (-fast)
+    assert again(slow).owner.op is slow.owner.op
+    total = slow
+    for _ in range(3000):
+        total = total + slow
+    assert copy.deepcopy([total, slow])[0].owner.inputs[1].owner.op is slow.owner.op
+
+
 def test_deep_function(any_ctx):
     x = T.scalar("x")
     y = x
