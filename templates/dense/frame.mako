@@ -64,17 +64,19 @@ ${group_max(spec, "largest")}\
                 for (idx i = lid; i < ${count}; i += width)
                     squares += field_square(${x("i")} / largest);
 ${group_sum(spec, "squares")}\
-                const ${spec.T} first_one = ${alpha};
+                // all is relative to the largest, so that v and tau fit each other however small the column is
+                const ${spec.T} first_one = ${alpha} / largest;
                 if (squares == 0 && field_imag(first_one) == 0) {
-                    beta = field_real(first_one);
+                    beta = field_real(${alpha});
                     factor = 0;
                 } else {
-                    const ${spec.R} norm = largest * sqrt(squares + field_square(first_one / largest));
-                    beta = field_real(first_one) > 0 ? -norm : norm;
-                    factor = (${spec.whole("beta")} - first_one) / beta;
-                    const ${spec.T} divisor = first_one - ${spec.whole("beta")};
+                    const ${spec.R} norm = sqrt(squares + field_square(first_one));
+                    const ${spec.R} end = field_real(first_one) > 0 ? -norm : norm;
+                    factor = (${spec.whole("end")} - first_one) / end;
+                    const ${spec.T} divisor = first_one - ${spec.whole("end")};
                     for (idx i = lid; i < ${count}; i += width)
-                        ${x("i")} = field_div(${x("i")}, divisor);
+                        ${x("i")} = field_div(${x("i")} / largest, divisor);
+                    beta = end * largest;
                 }
             }
 ${meet(spec)}\
