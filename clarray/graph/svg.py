@@ -91,11 +91,10 @@ def _path(arrow: Arrow) -> str:
 def _label(arrow: Arrow) -> str:
     assert arrow.at is not None
     x, y = arrow.at
-    halo = 'stroke="white" stroke-width="4" paint-order="stroke"'
-    return (
-        f'<text class="label" x="{x:.1f}" y="{y + 3.5:.1f}" font-size="10" text-anchor="middle" fill="#444444" {halo}>'
-        f"{escape(arrow.label)}</text>"
-    )
+    place = f'x="{x:.1f}" y="{y + 3.5:.1f}" font-size="10" text-anchor="middle"'
+    text = escape(arrow.label)
+    halo = f'<text class="halo" {place} stroke="white" stroke-width="4" aria-hidden="true">{text}</text>'
+    return f'{halo}<text class="label" {place} fill="#444444">{text}</text>'  # not every renderer knows paint-order
 
 
 def _scale(most: float, colours: Any, top: float) -> list[str]:
