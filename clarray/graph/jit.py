@@ -21,9 +21,9 @@ from clarray.device.current import context_for
 
 from . import extents as _extents  # noqa: F401  what shapes are while tracing
 from .building import as_variable
+from .compilation import COMPUTED, Compiled, Kind, shown
 from .function import Function, function
 from .places import is_transfer
-from .shared import uploaded
 from .tracing import traced, tracing
 from .trees import LEAF, Structure, flatten, paths, unflatten
 from .variable import Variable
@@ -36,7 +36,6 @@ WEAK: dict[type, tuple[str, str]] = {  # the dtype of a Python scalar: with fp64
     complex: ("complex128", "complex64"),
 }  # fmt: skip
 
-Kind = tuple[np.dtype[Any], tuple[bool, ...], type | None]  # dtype, which extents are 1, a Python scalar's type
 _kinds: dict[Layout, Kind] = {}
 
 
@@ -75,53 +74,6 @@ def jit(
     """
     options = {"static_argnums": static_argnums, "static_argnames": static_argnames, "mode": mode, "maxsize": maxsize}
     return partial(Jit, **options) if function is None else Jit(function, **options)
-
-
-class Compiled:
-    """What one signature was compiled to: `function` of the arguments' leaves `picks`, None for all of them.
-
-    `structure` and `outputs` (values, or `COMPUTED`) are the result's. `floats` are the picked leaves that are Python
-    floats: these are uploaded, once while they stay the same.
-    """
-
-    def __init__(
-        self, function: Function | None, picks: tuple[int, ...], kinds: Sequence[Kind], structure: Structure,
-        outputs: Sequence[Any], signature: str, key: Any, context: Context,
-    ) -> None:  # fmt: skip
-        self.function = function
-        self.picks = None if picks == tuple(range(len(kinds))) else picks
-        self.floats = {k: kinds[k][0] for k in picks if kinds[k][2] is float}
-        self.structure = structure
-        self.outputs = None if all(x is COMPUTED for x in outputs) else outputs
-        self.signature = signature
-        self.key = key
-        self.context = context
-        self._uploaded: dict[int, tuple[float, GpuArray]] = {}
-
-    def run(self, values: Sequence[Any]) -> Any:
-        """The result for the leaves of the arguments."""
-        if self.floats:
-            values = list(values)
-            for k, dtype in self.floats.items():
-                values[k] = self._scalar(k, values[k], dtype)
-        if self.picks is not None:
-            values = [values[k] for k in self.picks]
-        computed = () if self.function is None else self.function(*values)
-        if self.structure is LEAF and self.function is not None:
-            return computed
-        supply = iter(computed)
-        if self.outputs is not None:
-            supply = iter([next(supply) if x is COMPUTED else x for x in self.outputs])
-        return unflatten(self.structure, supply)
-
-    def _scalar(self, k: int, value: float, dtype: np.dtype[Any]) -> GpuArray:
-        known = self._uploaded.get(k)
-        if known is None or known[0] != value or not value:  # -0.0 == 0.0
-            known = self._uploaded[k] = (value, uploaded(np.asarray(value, dtype), self.context))
-        return known[1]
-
-
-COMPUTED: Any = object()
 
 
 class Jit:
@@ -217,8 +169,7 @@ class Jit:
     def __reduce__(self) -> Any:
         from .pickling import global_name
 
-        statics = sorted(self._static), sorted(self._static_names)
-        return global_name(self) or (Jit, (self.__wrapped__, *statics, self._mode, self._maxsize))
+        return global_name(self) or (Jit, (self.__wrapped__, *self.statics, self._mode, self._maxsize))
 
     # signatures
 
@@ -373,7 +324,7 @@ class Jit:
                 compiled = function([variables[k] for k in picks], wanted, mode=self._mode, name=self.__name__)
                 compiled.trust_input = True
         leaves = [COMPUTED if isinstance(x, Variable) else x for x in outputs]
-        signature = f"({', '.join(f'{p}: {_shown(k)}' for p, k in zip(where, kinds, strict=True))})"
+        signature = f"({', '.join(f'{p}: {shown(k)}' for p, k in zip(where, kinds, strict=True))})"
         for place, _, value in key[2]:
             positional = self._positional[0]
             name = positional[place] if isinstance(place, int) and place < len(positional) else place
@@ -420,8 +371,3 @@ def _positional(function: Any) -> tuple[list[str], bool, set[Any]]:
         None if p.kind is p.VAR_KEYWORD else p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.VAR_KEYWORD)
     }
     return positional, any(p.kind is p.VAR_POSITIONAL for p in parameters), keywords
-
-
-def _shown(kind: Kind) -> str:
-    dtype, ones, weak = kind
-    return weak.__name__ if weak is not None else f"{dtype.name}[{', '.join('1' if one else ':' for one in ones)}]"
