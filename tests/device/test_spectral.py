@@ -231,6 +231,20 @@ def test_gradients(name, any_ctx, fp64, rng):
     check_gradients(cost(a), [a], [value], rng, rtol=1e-5, second=name in ("qr tall", "eigh", "svd tall", "pinv"))
 
 
+def test_gradients_of_stacks(any_ctx, fp64, rng):
+    a = T.dtensor3("a")
+    across = a.dimshuffle(0, 2, 1)
+    spd = T.batched_dot(a, across) + 3 * T.eye(3)
+    q, r = T.nlinalg.qr(a)
+    u, s, vh = T.nlinalg.svd(a, full_matrices=False)
+    w, v = T.nlinalg.eigh(a + across)
+    parts = [T.slinalg.cholesky(spd), T.slinalg.solve(spd, a[:, :, :1]), T.nlinalg.matrix_inverse(a), q, r, s, w, v**2,
+             T.batched_dot(u, vh), T.nlinalg.det(a), T.nlinalg.slogdet(spd)[1], T.nlinalg.pinv(a)]  # fmt: skip
+    cost = sum(T.sin(x * (k + 1) / 10).sum() for k, x in enumerate(parts))
+    value = rng.normal(size=(2, 3, 3)) + np.diag([2.0, 4, 6])
+    check_gradients(cost, [a], [value], rng, rtol=1e-5, second=False)
+
+
 def test_gradients_are_those_of_torch(any_ctx, fp64, rng):
     torch = pytest.importorskip("torch")
     z = rng.normal(size=(4, 3)) + 1j * rng.normal(size=(4, 3))
