@@ -101,4 +101,4 @@ class Cotangent(Op):
         return (Aval(avals[0].shape, avals[0].dtype),)
 
 
-cotangent = Cotangent()
+cotangent = Op.registry["cotangent"] = Cotangent()

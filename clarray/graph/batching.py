@@ -403,4 +403,4 @@ class Layered(Composite):
         return stacks if len(stacks) > 1 else stacks[0]
 
 
-layered = Layered()
+layered = Op.registry["layered"] = Layered()
