@@ -12,22 +12,23 @@ from typing import Any
 import numpy as np
 
 from clarray.core import movement, ops
-from clarray.core.aval import Aval, extent, normalize_axes, normalize_axis
+from clarray.core.aval import extent, normalize_axes, normalize_axis
 from clarray.core.cumulative import Cumulative
 from clarray.core.decompositions import Decomposition, Solve, SolveTriangular
 from clarray.core.diagonal import Diagonal, FromDiagonal, Triangle, Undiagonal
 from clarray.core.fft import Fourier
 from clarray.core.indexing import GatherBack, Put, Take
-from clarray.core.joining import Concat, Concatenated, concat
+from clarray.core.joining import Concat, Concatenated
 from clarray.core.linear import COLUMN, ROW, Gemm, Matmul, Tensordot, gemm_factors, matmul, others
 from clarray.core.movement import slice_
-from clarray.core.op import Composite, Op, Reduction, Ufunc
+from clarray.core.op import Composite, Reduction, Ufunc
 from clarray.core.rows import Row
 from clarray.core.sorting import Argsort, Sort, TopK
 from clarray.core.writing import PutSlice
 
 from .barriers import Barrier, derivative_of
 from .building import as_variable, constant
+from .layered import layered
 from .origin import made_for
 from .places import Transfer
 from .rebroadcast import Rebroadcast
@@ -365,42 +366,3 @@ def _through(b: Batch) -> Any:
     results = [as_variable(x) for x in (made if isinstance(made, tuple | list) else (made,))]
     replace = {x: y for x, y, s in zip(stand_ins, b.operands, b.stacked, strict=True) if s}
     return batched(results, replace)
-
-
-# what has no rule
-
-
-class Layered(Composite):
-    """The Op `of`, with `params`, applied to each layer of those operands that are `stacked`; results are stacks.
-
-    On the device, one launch after the other: nothing is read in between.
-    """
-
-    name = "layered"
-    traceable = False
-
-    def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
-        stacked = params["stacked"]
-        layers = next((x.shape[0] for x, s in zip(avals, stacked, strict=False) if s), None)
-        each = [Aval(x.shape[1:], x.dtype, x.weak) if s else x for x, s in zip(avals, stacked, strict=False)]
-        made = params["of"].infer(each, dict(params["params"]), fp64)
-        return tuple(Aval((layers, *x.shape), x.dtype) for x in made)
-
-    def lower(self, *operands: Any, of: Op, stacked: Sequence[bool], params: Sequence[tuple[str, Any]]) -> Any:
-        """The stacks, of arrays."""
-        layers = next(x.shape[0] for x, s in zip(operands, stacked, strict=True) if s)
-        if not layers:
-            raise ValueError(f"{of.name}() cannot be applied to a stack of no layers")
-        found = []
-        for n in range(layers):
-            made = of(
-                *[slice_(x, index=(n,)) if s else x for x, s in zip(operands, stacked, strict=True)], **dict(params)
-            )
-            found.append(made if isinstance(made, tuple | list) else (made,))
-        stacks = tuple(
-            concat(*[slice_(x, index=(None,)) for x in results], axis=0) for results in zip(*found, strict=True)
-        )
-        return stacks if len(stacks) > 1 else stacks[0]
-
-
-layered = Op.registry["layered"] = Layered()
