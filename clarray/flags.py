@@ -75,6 +75,13 @@ def _text(given: object) -> Value:
     return given or ""
 
 
+def _names(given: object) -> Value:
+    text = str(_text(given))
+    if not all(name.isidentifier() for name in text.split(":") if name):
+        raise ValueError
+    return text
+
+
 def parse_contexts(text: str) -> dict[str, str]:
     """'dev0->opencl0:0;dev1->cuda0' -> {'dev0': 'opencl0:0', 'dev1': 'cuda0'}"""
     contexts: dict[str, str] = {}
@@ -100,6 +107,7 @@ def _contexts(given: object) -> Value:
 
 
 TEXT = Kind(_text, "a string")
+NAMES = Kind(_names, "names separated by ':'")
 BOOLEAN = Kind(_boolean, "True, False, 1, 0, yes, no, on, off")
 REACTION = one_of("ignore", "warn", "raise", "pdb")
 
@@ -172,8 +180,8 @@ ROWS = (
         "fast_run",
         "Which rewrites a function goes through.",
     ),
-    Flag("optimizer_including", TEXT, "", "Further rewrites or phases of them, names separated by ':'."),
-    Flag("optimizer_excluding", TEXT, "", "Rewrites or phases that are left out, names separated by ':'."),
+    Flag("optimizer_including", NAMES, "", "Further rewrites or phases of them, names separated by ':'."),
+    Flag("optimizer_excluding", NAMES, "", "Rewrites or phases that are left out, names separated by ':'."),
     Flag("exception_verbosity", one_of("low", "high"), "low", "How much a node's error tells."),
     Flag(
         "compute_test_value",

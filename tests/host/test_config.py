@@ -93,6 +93,8 @@ BAD = {
     "profile_memory": "x",
     "mode": "FAST",
     "optimizer": "o9",
+    "optimizer_excluding": "fusion;inplace",
+    "optimizer_including": "fusion inplace",
     "exception_verbosity": "medium",
     "compute_test_value": "on",
     "deterministic": "yes",
