@@ -151,11 +151,13 @@ def test_views(ctx, rng):
 
 
 def test_the_kernels_of_gpus(as_gpu, rng):
-    a = rng.normal(size=(2, 50, 40)).astype("f")
-    check_svd(a, True)
+    a = rng.normal(size=(2, 50, 40)).astype(
+        "f"
+    )  # complex ones are tested on devices that are GPUs: here they build long
+    q, r = (x.numpy() for x in ca.linalg.qr(ca.asarray(a)))
+    check(q @ r, a, "float32", size(a))
+    check(ca.linalg.svdvals(ca.asarray(a)).numpy(), np.linalg.svd(wide(a), compute_uv=False), "float32", size(a))
     check_eigh(a[:, :40])
-    check_svd(draw(rng, (9, 12), "complex64"), False)
-    check_eigh(draw(rng, (9, 9), "complex64"))
 
 
 def test_what_follows(ctx, rng):
