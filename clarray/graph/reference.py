@@ -1,6 +1,7 @@
 """What each operation means, in NumPy: the host's references by which DebugMode judges rewrites and kernels.
 
-`UNREFERENCED` lists what has none; such nodes are compared with their own kernel, run by itself.
+`has_reference` tells what has one. Convolutions, transforms, sorts, factorizations and what users define have none: such
+nodes are compared with their own kernels, run by themselves.
 """
 
 from __future__ import annotations
@@ -26,9 +27,6 @@ HostArray = np.ndarray[Any, Any]
 Params = Mapping[str, Any]
 WIDER = {"float16": "float64", "float32": "float64", "float64": "longdouble", "complex64": "complex128",
          "complex128": "clongdouble"}  # fmt: skip
-UNREFERENCED = (
-    "convolution", "fft", "ifft", "rfft", "irfft", "hfft", "ihfft", "topk", "searchsorted", "and what users define"
-)  # fmt: skip
 
 
 def widened(dtype: Any) -> np.dtype[Any]:
