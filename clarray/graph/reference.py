@@ -1,7 +1,7 @@
 """What each operation means, in NumPy: the host's references by which DebugMode judges rewrites and kernels.
 
-`has_reference` tells what has one. Convolutions, transforms, sorts, factorizations and what users define have none: such
-nodes are compared with their own kernels, run by themselves.
+`has_reference` tells what has one. Convolutions, transforms, sorts, factorizations and what users define have none:
+such nodes are compared with their own kernels, run by themselves.
 """
 
 from __future__ import annotations
