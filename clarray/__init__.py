@@ -62,7 +62,8 @@ from .functions.statistical import *
 from . import blas
 
 # graphs
-from . import compile, gof, gradient, printing, tensor
+from . import compile, gof, printing, tensor
+from . import gradient as gradient
 from .gradient import Lop, Rop, hessian, hessian_vector, jacobian, subgraph_grad
 from .graph.arguments import In, Out
 from .graph.function import Function, function
@@ -88,8 +89,8 @@ __all__ = [
     "uint16", "uint32", "uint64", "uint8",
     "config", "device", "devices", "errors", "memory_stats", "set_memory_limit", "stats", "use",
     "e", "inf", "nan", "newaxis", "pi",
-    "Function", "In", "Mode", "Op", "OpFromGraph", "Out", "compile", "debugprint", "function", "gof", "grad", "jit", "pp",
-    "printing", "shared", "tensor", "value_and_grad",
+    "Function", "In", "Mode", "Op", "OpFromGraph", "Out", "compile", "debugprint", "function", "gof", "grad", "jit",
+    "pp", "printing", "shared", "tensor", "value_and_grad",
     "Lop", "Rop", "hessian", "hessian_vector", "jacobian", "subgraph_grad",
     "blas", "dot", "fft", "inner", "linalg", "matmul", "matrix_transpose", "nn", "outer", "special", "tensordot",
     "vdot", "vecdot",

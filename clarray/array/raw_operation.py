@@ -26,7 +26,7 @@ class RawOperation(Composite):
     traceable = False
 
     def __init__(
-        self, kernel: Any, outputs: Callable[..., Any], global_size: Any, local_size: Any,
+        self, kernel: Any, outputs: Callable[..., Any] | None, global_size: Any, local_size: Any,
         arguments: Callable[..., Sequence[Any]] | None, overwrites: Sequence[int], initial: Any,
         gradient: Gradient | None,
     ) -> None:  # fmt: skip

@@ -201,7 +201,9 @@ static OVERLOAD ${T} special_zeta(${T} s, ${T} q)
     }
     const ${T} power = pow(q, -s), w = 1 / (q * q);
     ${T} term = s * power / q;
-    total += power * q / (s - 1) + power / 2;
+    total += pow(q, 1 - s) / (s - 1) + power / 2;
+    if (power == 0)
+        return total;
 % for k, (n, d) in enumerate(euler_maclaurin):
     total += term * (${n}.0${f} / ${d}.0${f});
 % if k + 1 < len(euler_maclaurin):

@@ -10,7 +10,7 @@ import clarray.compile
 import clarray.tensor
 
 TEXT = (Path(__file__).parents[2] / "docs" / "from-theano.md").read_text()
-ROWS = [line.split(" | ") for line in TEXT.splitlines() if line.startswith("| `") or line.startswith("| T")]
+ROWS = [line.split(" | ") for line in TEXT.splitlines() if line.startswith(("| `", "| T"))]
 NAMES = sorted({name for row in ROWS for name in re.findall(r"`((?:clarray|T)\.[\w.]+)`", row[1])})
 
 

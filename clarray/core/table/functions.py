@@ -113,7 +113,7 @@ lgamma = _function(
     "lgamma", REAL_FLOATING, grad=lambda g, out, x: (g * digamma(x),),
     domain=POSITIVE, ulp=16, doc="the logarithm of |gamma(x)|; ulps are of max(1, |lgamma|), for its zeros are inexact",
 )  # fmt: skip
-expit = ufunc(
+expit: Ufunc = ufunc(
     "expit", "x", "special_expit(x)", REAL_FLOATING,
     grad=lambda g, out, x: (g * out * (1 - out),), ulp=6, doc="1 / (1 + exp(-x)), the logistic function",
 )  # fmt: skip
