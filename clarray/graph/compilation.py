@@ -14,14 +14,15 @@ from .function import Function
 from .shared import uploaded
 from .trees import LEAF, Structure, unflatten
 
-Kind = tuple[np.dtype[Any], tuple[bool, ...], type | None]  # dtype, which extents are 1, a Python scalar's type
+Kind = tuple[np.dtype[Any], tuple[int | None, ...], type | None]  # dtype, extents below 2, a Python scalar's type
 COMPUTED: Any = object()  # stands for a leaf of a result that the function computes
 
 
 def shown(kind: Kind) -> str:
     """A kind in a signature."""
-    dtype, ones, weak = kind
-    return weak.__name__ if weak is not None else f"{dtype.name}[{', '.join('1' if one else ':' for one in ones)}]"
+    dtype, extents, weak = kind
+    shape = ", ".join(":" if n is None else str(n) for n in extents)
+    return weak.__name__ if weak is not None else f"{dtype.name}[{shape}]"
 
 
 class Compiled:

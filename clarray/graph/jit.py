@@ -48,7 +48,8 @@ def jit(
     The function is called once for each signature, with variables in place of arrays; what it does with them becomes
     kernels, and later calls only run these. A signature is the structure of the arguments (tuples, lists, dicts,
     namedtuples and None, nested), and of each array in them its dtype, its number of axes and which of these have one
-    element; other extents may change from call to call. Python scalars stay weak: float32 array * 0.5 is float32.
+    element or none; other extents may change from call to call. Python scalars stay weak: a float32 array * 0.5 is
+    float32.
 
     Arguments are GpuArrays, ndarrays and scalars; results are GpuArrays in the structure that the function returns,
     still being computed. A result never shares memory with an argument. What it returns besides arrays comes back as
@@ -101,7 +102,7 @@ class Jit:
         self._bound: dict[int, tuple[Any, Jit]] = {}  # by object, where it is a method
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        if not named:
+        if not named and traced() is None:
             key: list[Any] = []
             for x in args:
                 if type(x) is GpuArray:
@@ -132,9 +133,9 @@ class Jit:
         return [x.signature for x in self._compiled.values()]
 
     @property
-    def statics(self) -> tuple[list[int], list[str]]:
-        """The positions and the names of the arguments that are no arrays."""
-        return sorted(self._static), sorted(self._static_names)
+    def options(self) -> tuple[list[int], list[str], Any, int]:
+        """The positions and the names of the arguments that are no arrays, the mode, and `maxsize`."""
+        return sorted(self._static), sorted(self._static_names), self._mode, self._maxsize
 
     def clear(self) -> None:
         """Forget all compilations."""
@@ -143,13 +144,19 @@ class Jit:
             self._quick.clear()
 
     def __get__(self, obj: Any, owner: Any = None) -> Any:
-        return self if obj is None else _Method(self, obj)
+        return self if obj is None else Method(self, obj)
 
     def of(self, obj: Any) -> Jit:
         """The method of an object: `self` is static, and by identity."""
         found = self._bound.get(id(obj))
         if found is None:
-            reference = weakref.ref(obj, partial(_forget, self._bound, id(obj)))
+            try:
+                reference = weakref.ref(obj, partial(_forget, self._bound, id(obj)))
+            except TypeError:
+                raise TypeError(
+                    f"{self.__name__}() is compiled for each object of {type(obj).__name__}, which has no weak "
+                    f"references: put '__weakref__' into its __slots__"
+                ) from None
             wrapped = self.__wrapped__
 
             def method(*args: Any, **named: Any) -> Any:
@@ -160,7 +167,8 @@ class Jit:
                 list(inspect.signature(wrapped).parameters.values())[1:]
             )
             own = [k - 1 for k in self._static if k > 0]
-            found = self._bound[id(obj)] = (reference, Jit(method, own, (), self._mode, self._maxsize))
+            names = self._static_names - set(self._positional[0][:1])
+            found = self._bound[id(obj)] = (reference, Jit(method, own, names, self._mode, self._maxsize))
         return found[1]
 
     def __repr__(self) -> str:
@@ -169,7 +177,7 @@ class Jit:
     def __reduce__(self) -> Any:
         from .pickling import global_name
 
-        return global_name(self) or (Jit, (self.__wrapped__, *self.statics, self._mode, self._maxsize))
+        return global_name(self) or (Jit, (self.__wrapped__, *self.options))
 
     # signatures
 
@@ -232,7 +240,8 @@ class Jit:
             with self._lock:
                 compiled = self._compiled.get(key) or self._trace(args, named, trees, kinds, context, key)
         self._used(compiled)
-        if not named and not static and all(type(x) is GpuArray or type(x) is float for x in args):
+        given = {type(x) for x in args}
+        if not named and not static and GpuArray in given and given <= {GpuArray, float}:  # an array says which device
             if len(self._quick) >= LAYOUTS:
                 self._quick.clear()
             quick = [(x.layout, x.block.context) if type(x) is GpuArray else (float,) for x in args]
@@ -250,14 +259,14 @@ class Jit:
         if type(x) is GpuArray:
             if len(_kinds) >= 4 * LAYOUTS:
                 _kinds.clear()
-            found = _kinds[x.layout] = (x.dtype, tuple([n == 1 for n in x.shape]), None)
+            found = _kinds[x.layout] = (x.dtype, _known(x.shape), None)
             return found, x
         if isinstance(x, np.ndarray | np.generic):
             try:
                 dtype = dtypes.row(x.dtype.newbyteorder("=")).numpy
             except TypeError as error:
                 raise TypeError(f"{self.__name__}(): {self._path(k, given)}: {error}") from None
-            return (dtype, tuple([n == 1 for n in x.shape]), None), np.asarray(x, dtype)
+            return (dtype, _known(x.shape), None), np.asarray(x, dtype)
         cls: Any
         for cls, names in WEAK.items():
             if isinstance(x, cls):
@@ -304,8 +313,8 @@ class Jit:
         names = tuple(sorted(named))
         where = self._paths(len(args), names, trees)
         variables = [
-            Variable(Aval(tuple([1 if one else None for one in ones]), dtype, weak), name=path)
-            for (dtype, ones, weak), path in zip(kinds, where, strict=True)
+            Variable(Aval(extents, dtype, weak), name=path)
+            for (dtype, extents, weak), path in zip(kinds, where, strict=True)
         ]
         supply, structures = iter(variables), iter(trees)
         given = [x if k in self._static else unflatten(next(structures), supply) for k, x in enumerate(args)]
@@ -338,7 +347,7 @@ class Jit:
         return entry
 
 
-class _Method:
+class Method:
     """A jitted function bound to an object."""
 
     def __init__(self, jitted: Jit, obj: Any) -> None:
@@ -351,9 +360,17 @@ class _Method:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__func__.of(self.__self__), name)
 
+    def __reduce__(self) -> Any:
+        return Method, (self.__func__, self.__self__)
+
 
 def _forget(bound: dict[int, Any], number: int, reference: Any) -> None:
     bound.pop(number, None)
+
+
+def _known(shape: tuple[int, ...]) -> tuple[int | None, ...]:
+    """The extents that a signature names: those of axes that broadcast, or have no element."""
+    return tuple([n if n < 2 else None for n in shape])
 
 
 def _is_array(x: Any) -> bool:

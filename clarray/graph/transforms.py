@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
 
+import numpy as np
+
 from clarray.core.aval import Aval
 
 from . import gradient
 from .building import as_variable
-from .jit import Jit
+from .jit import Jit, Method
 from .rewriting import rebuilt
 from .trees import flatten, paths, unflatten
 from .variable import Constant, Variable
@@ -42,8 +44,9 @@ def value_and_grad(function: Callable[..., Any], argnums: int | Sequence[int] = 
 
 
 def _transformed(function: Any, argnums: int | Sequence[int] = 0, has_aux: bool = False, *, with_value: bool) -> Jit:
-    numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if not all(isinstance(k, int) for k in numbers) or len(set(numbers)) != len(numbers):
+    single = isinstance(argnums, int | np.integer)
+    numbers: tuple[Any, ...] = (argnums,) if single else tuple(argnums)  # type: ignore[arg-type]
+    if not all(isinstance(k, int | np.integer) for k in numbers) or len(set(numbers)) != len(numbers):
         raise TypeError(f"grad(): argnums is an int or several different ones, {argnums!r} came")
     who = getattr(function, "__name__", "function")
 
@@ -71,16 +74,14 @@ def _transformed(function: Any, argnums: int | Sequence[int] = 0, has_aux: bool 
         cost, more, found = unflatten(tree, iter(_replaced(returned, replace)))
         computed = iter(found)
         parts = [unflatten(tree, computed) for tree in trees]
-        gradients = parts[0] if isinstance(argnums, int) else tuple(parts)
+        gradients = parts[0] if single else tuple(parts)
         if with_value:
             return ((cost, more) if has_aux else cost), gradients
         return (gradients, more) if has_aux else gradients
 
     update_wrapper(differentiated, function, updated=())
     differentiated.__name__ = f"{'value_and_grad' if with_value else 'grad'}({who})"
-    if isinstance(function, Jit):
-        return Jit(differentiated, *function.statics)
-    return Jit(differentiated)
+    return Jit(differentiated, *(function.options if isinstance(function, Jit | Method) else ()))
 
 
 def _targets(given: Sequence[Any], names: Sequence[str], who: str) -> tuple[list[Variable], dict[Variable, Variable]]:

@@ -350,3 +350,11 @@ def test_random_graphs_over_two_devices(ctx, other, rng):
             close_to(got, right[k], 1e-4)
         for k, x in zip((-1, -2, -3), (shared[0], shared[1], shared[4]), strict=True):
             close_to(x.get_value(), right[k], 1e-4)
+
+
+def test_a_jitted_function_without_arrays_runs_on_the_device_of_its_call(ctx, other):
+    scaled, made = ca.jit(lambda s: ca.ones(2) * s), ca.jit(lambda: ca.zeros(2))
+    for context in (ctx, other, ctx):
+        with ca.device(context):
+            assert scaled(2.0).context is context
+            assert made().context is context

@@ -1,5 +1,6 @@
 """jit: values, signatures, structures of arguments and results, extents while tracing, and errors."""
 
+import pickle
 from collections import OrderedDict, namedtuple
 
 import numpy as np
@@ -66,13 +67,22 @@ def test_what_makes_a_new_signature(ctx, rng):
     f, traces = counted(lambda x: x * 2)
     x = draw(rng, 3, 4)
     for given, count in (
-        (x, 1), (x[:2], 1), (draw(rng, 0, 4), 1), (x[:1], 2), (x[:, :1], 3), (x[0], 4), (x.astype("i4"), 5),
-        (np.float32(3), 6), (3.0, 7), (-1.5, 7), (3, 8), (True, 9), (x[2:], 9),
+        (x, 1), (x[:2], 1), (x[:1], 2), (x[:, :1], 3), (x[0], 4), (x.astype("i4"), 5),
+        (np.float32(3), 6), (3.0, 7), (-1.5, 7), (3, 8), (True, 9), (draw(rng, 0, 4), 10), (x[2:], 10),
     ):  # fmt: skip
         np.testing.assert_array_equal(f(given).numpy(), np.asarray(given) * 2)
         assert len(traces) == count, given
-    assert len(f.signatures) == 9
+    assert len(f.signatures) == 10
     assert "float32[1, :]" in f.signatures[-1]  # that of the last call
+
+
+def test_parts_of_no_elements(ctx, rng):
+    f, traces = counted(lambda x: x[:1] + x[-1:])
+    for shape in ((0, 3), (4, 3), (0, 5), (6, 2)):
+        x = draw(rng, *shape)
+        np.testing.assert_allclose(f(x).numpy(), x[:1] + x[-1:], rtol=1e-6)
+    assert len(traces) == 2
+    assert "float32[0, :]" in f.signatures[0]
 
 
 def test_python_scalars_are_weak_and_their_values_no_signature(ctx, rng):
@@ -222,6 +232,17 @@ def test_nested_functions_are_inlined(ctx, rng):
     np.testing.assert_allclose(got.numpy(), (np.exp(x) + 1) * (np.exp(2 * x) + 1), rtol=1e-5)
 
 
+def test_a_warm_function_is_inlined_too(ctx, rng):
+    state = ca.shared(np.float32(1))
+    inner = ca.jit(lambda x: x + state)
+    fixed = ca.asarray(draw(rng, 3))
+    inner(fixed), inner(fixed)
+    outer = ca.jit(lambda y: y * inner(fixed))
+    for value in (1, 5):
+        state.set_value(np.float32(value))
+        np.testing.assert_allclose(outer(fixed).numpy(), fixed.numpy() * (fixed.numpy() + value), rtol=1e-6)
+
+
 def test_on_variables_it_is_inlined(ctx, rng):
     import clarray.tensor as T
 
@@ -253,6 +274,32 @@ def test_methods(ctx, rng):
     held = len(Layer.scaled._bound)
     del one, layer
     assert len(Layer.scaled._bound) == held - 1
+
+
+class Scaled:
+    k = 3.0
+
+    @ca.jit(static_argnames="n")
+    def power(self, x, *, n=2):
+        for _ in range(n):
+            x = x * self.k
+        return x
+
+
+def test_methods_keep_their_named_static_arguments_and_pickle(ctx, rng):
+    scaled, x = Scaled(), draw(rng, 4)
+    np.testing.assert_allclose(scaled.power(x, n=3).numpy(), 27 * x, rtol=1e-6)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(scaled.power))(x).numpy(), 9 * x, rtol=1e-6)
+
+    class Slots:
+        __slots__ = ()
+
+        @ca.jit
+        def same(self, x):
+            return x
+
+    with pytest.raises(TypeError, match=r"same\(\) .* Slots, which has no weak references: put '__weakref__'"):
+        Slots().same(x)
 
 
 def test_compilations_are_bounded_and_the_last_used_stay(ctx):

@@ -115,7 +115,7 @@ def test_one_compilation_for_other_extents(ctx, rng):
         np.testing.assert_array_equal(a.numpy(), np.zeros((shape[0], 2)) + np.arange(2))
         np.testing.assert_allclose(b.numpy(), x.reshape(-1) / np.float32(shape[1]), rtol=1e-6)
         assert b.dtype == np.float32
-    assert len(traces) == 1
+    assert len(traces) == 2  # an axis of no elements is another signature
 
 
 def test_an_integer_argument_may_be_an_extent(ctx):

@@ -135,6 +135,20 @@ def test_static_arguments_stay_static(ctx, rng):
     np.testing.assert_allclose(ca.grad(f)(x, n=2).numpy(), 2 * x, rtol=1e-5)
 
 
+class Power:
+    @ca.jit(static_argnums=2, mode="FAST_COMPILE")
+    def sum(self, x, n):
+        for _ in range(n):
+            x = x * 2
+        return ca.sum(x)
+
+
+def test_options_of_a_jitted_method_are_kept(ctx, rng):
+    g = ca.grad(Power().sum, argnums=np.int64(0))
+    np.testing.assert_array_equal(g(draw(rng, 3), 3).numpy(), [8, 8, 8])
+    assert g.options == ([1], ["n"], "FAST_COMPILE", 64)
+
+
 def test_one_compilation(ctx, rng):
     traces = []
 
