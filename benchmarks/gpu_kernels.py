@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from clarray.codegen import gemm_gpu, lowering
+from clarray.codegen import dense, gemm_gpu, lowering
 from clarray.codegen.gemm import sums_dtype
 from clarray.codegen.plan import Launch
-from clarray.core import convolution, cumulative, dtypes, fft, indexing, joining, ops, rows, sorting
+from clarray.core import convolution, cumulative, diagonal, dtypes, fft, indexing, joining, ops, rows, sorting, writing
 from clarray.core.layout import Layout
 from clarray.core.linear import gemm, matmul, tensordot
 from clarray.core.movement import astype, unslice
@@ -36,7 +36,8 @@ Rows = Iterator[tuple[str, Launch]]
 def all_launches() -> Rows:
     """The rows of all chapters."""
     for chapter in (
-        elementwise, reductions, softmaxes, scans, sorts, transforms, convolutions, indexed, joined, products,
+        elementwise, reductions, softmaxes, scans, sorts, transforms, convolutions, indexed, written, joined, products,
+        factored,
     ):  # fmt: skip
         yield from chapter()
 
@@ -215,6 +216,17 @@ def indexed() -> Rows:
         yield from launches(f"{dtype} put of elements", indexing.put, [x, array(dtype, 1000), pair, pair], **both)
 
 
+def written() -> Rows:
+    """A slice that is set or added to, triangles and diagonals."""
+    part = ((None, None, 2), (None, None, -2))
+    for dtype in (*DTYPES, "complex128"):
+        x, values = matrix(dtype), matrix(dtype, 2048, 2048)
+        for op in (writing.put_slice, writing.add_slice):
+            yield from launches(f"{dtype} {op.name}", op, [x, values], index=part)
+        yield from launches(f"{dtype} lower triangle", diagonal.lower_triangle, [x], k=0)
+        yield from launches(f"{dtype} matrix of a diagonal", diagonal.from_diagonal, [array(dtype, 4096)], offset=1)
+
+
 def joined() -> Rows:
     """Two pieces, eight, pieces of other dtypes, and transposes."""
     for dtype in DTYPES:
@@ -263,3 +275,22 @@ def _tuned(dtype: str, name: str, tile: Any, traits: Traits, ways: Any) -> Rows:
         operands = [matrix(dtype, side, side, way) for way in by_columns]
         order = " by ".join("columns" if way else "rows" for way in by_columns)
         yield from launches(f"{dtype} product {shape}/{tile.group}, {order}", matmul, operands, chosen)
+
+
+FLAGS = {"substitute": ((), ("conj",), ("unit",))}  # of steps that have some
+STEP_SHAPES = {"vector": (2, 64), "matrix": (2, 64, 64), "strided": (2, 64, 64)}
+
+
+def factored() -> Rows:
+    """Every step of the dense decompositions; those of reals alone, which bands are, in real numbers."""
+    for dtype in ("float32", "float64", "complex64", "complex128"):
+        real = np.empty(0, dtype).real.dtype.name
+        for name, step in dense.STEPS.items():
+            if dtype != real and all(operand.type != "T" for operand in step.operands):
+                continue
+            types = {"T": dtype, "R": real, "int": "int32"}
+            operands = [array(types[operand.type], *STEP_SHAPES[operand.form]) for operand in step.operands]
+            for flags in FLAGS.get(name, ((),)):
+                words = " ".join((dtype, "step", name, *flags))
+                plan = dense.plan(name, operands, [64] * len(step.numbers), frozenset(flags), CHIP)
+                yield from ((words, launch) for launch in plan.launches)

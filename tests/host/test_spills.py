@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import spills
 from benchmarks.spills import Report, Tools
+from clarray.codegen.dense import STEPS
 from clarray.codegen.templates import template_dir
 
 LOG = """\
@@ -56,6 +57,14 @@ def test_the_table_has_every_kind_of_kernel():
     assert {kernel.spec.template for kernel in kernels} == known - FOR_CPUS - PARTS
 
 
+def test_the_table_has_every_step_of_decompositions():
+    specs = [kernel.spec for kernel in spills.all_kernels() if kernel.spec.template == "dense"]
+    assert {spec.step for spec in specs} == set(STEPS)
+    assert {spec.flags for spec in specs if spec.step == "substitute"} == {
+        frozenset(flags) for flags in ((), ("conj",), ("unit",))
+    }
+
+
 def test_long_rows_look_back_as_on_nvidia():
     """A kernel with 64-bit atomics, for which libclc has nothing."""
     kernels = [kernel for kernel in spills.all_kernels() if kernel.spec.template == "scan_lookback"]
@@ -88,6 +97,7 @@ def test_a_spill_is_seen(tools):
         ("float16 32x64x56x56", "conv_tiled"),
         ("float32 cumulative_sum", "scan_lookback"),
         ("int64 put_add", "any order"),
+        ("complex64 step bidiagonalize",),
     ],
 )
 def test_kernels_do_not_spill(tools, words):
