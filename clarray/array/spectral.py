@@ -225,12 +225,14 @@ def _singular(a: GpuArray, full: bool, wanted: bool) -> tuple[Any, GpuArray, Any
 
 
 @done_by(_ops.pinv)
-def pinv(x: GpuArray, rtol: float | None = None) -> GpuArray:
-    """The pseudo-inverse."""
+def pinv(x: GpuArray, each: GpuArray | None = None, rtol: float | None = None) -> GpuArray:
+    """The pseudo-inverse; `each` is the rtol of each matrix."""
     u, s, vh = svd(x, full_matrices=False)
     if not s.size:
         return dense.unstacked(dense.new(s, (s.size // max(s.shape[-1], 1), *x.shape[:-3:-1]), u.dtype), x.shape[:-2])
-    rtol = max(x.shape[-2:]) * float(np.finfo(s.dtype).eps) if rtol is None else rtol
-    keep = ops.greater(s, ops.multiply(ops.max(s, axis=-1, keepdims=True), rtol))
+    few: Any = max(x.shape[-2:]) * float(np.finfo(s.dtype).eps) if rtol is None else rtol
+    if each is not None:
+        few = movement.slice_(each, index=("...", None))
+    keep = ops.greater(s, ops.multiply(ops.max(s, axis=-1, keepdims=True), few))
     inverse = ops.where(keep, ops.reciprocal(s), np.zeros((), s.dtype)[()])
     return matmul(ops.multiply(adjoint(vh), movement.slice_(inverse, index=ROW)), adjoint(u))

@@ -200,10 +200,13 @@ class Svdvals(Decomposition):
 
 
 class Pinv(Decomposition):
-    """The pseudo-inverse, in which singular values of at most `rtol` times the greatest count as zero."""
+    """The pseudo-inverse, in which singular values of at most `rtol` times the greatest count as zero.
+
+    `rtol` is a number among the params, or a second operand with one for each matrix.
+    """
 
     def infer(self, avals: Sequence[Aval], params: Mapping[str, Any], fp64: bool = True) -> tuple[Aval, ...]:
-        (x,) = avals
+        x = avals[0]
         check_matrix(x.shape, self.name, square=False)
         (*batch, m, n), dtype = x.shape, factored_dtype([x.dtype], self.name, fp64)
         return (Aval((*batch, n, m), dtype),)
@@ -217,7 +220,7 @@ class Pinv(Decomposition):
         result = ops.add(result, ops.subtract(by_p, matmul(a, matmul(p, by_p))))
         of_p = matmul(matmul(ph, p), gh)
         result = ops.add(result, ops.subtract(of_p, matmul(matmul(of_p, p), a)))
-        return (conj(result),)
+        return (conj(result), *[None] * (len(operands) - 1))
 
 
 qr = Qr("qr", "an orthonormal and an upper triangular factor")

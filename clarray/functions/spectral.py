@@ -113,14 +113,18 @@ def svdvals(x: Any, /) -> Any:
     return _ops.svdvals(as_operand(x, "svdvals"))
 
 
-def pinv(x: Any, /, rcond: Any = None, hermitian: bool = False, *, rtol: float | None = None) -> Any:
+def pinv(x: Any, /, rcond: Any = None, hermitian: bool = False, *, rtol: Any = None) -> Any:
     """The Moore-Penrose inverse (..., n, m); singular values up to `rtol` (max(m, n) eps) of the greatest count as 0.
 
+    `rtol` is a number, or an array (...) of one for each matrix.
     The gradient is that of matrices whose rank does not change. `rcond` is NumPy's older name of rtol; `hermitian` is
     taken and changes nothing.
     """
     rtol = rcond if rtol is None else rtol
-    return _ops.pinv(as_operand(x, "pinv"), **({} if rtol is None else {"rtol": real_of(rtol, "pinv", "rtol")}))
+    x = as_operand(x, "pinv")
+    if getattr(rtol, "ndim", 0):
+        return _ops.pinv(x, as_operand(rtol, "pinv"))
+    return _ops.pinv(x, **({} if rtol is None else {"rtol": real_of(rtol, "pinv", "rtol")}))
 
 
 def matrix_rank(x: Any, /, *, rtol: Any = None, tol: Any = None) -> Any:

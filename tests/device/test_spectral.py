@@ -191,6 +191,15 @@ def test_what_follows(ctx, rng):
     assert issubclass(LinAlgError, np.linalg.LinAlgError)
 
 
+def test_pinv_with_an_rtol_for_each_matrix(ctx, rng):
+    a = rng.normal(size=(4, 5, 3)).astype("f")
+    a[2] *= [1, 1, 1e-3]
+    rtol = np.array([1e-5, 1e-5, 1e-1, 1e-2], "f")
+    want = np.stack([np.linalg.pinv(m, rtol=r) for m, r in zip(a.astype("d"), rtol, strict=True)])
+    np.testing.assert_allclose(ca.linalg.pinv(a, rtol=ca.asarray(rtol)).numpy(), want, rtol=1e-3, atol=1e-4)
+    assert ca.linalg.pinv(a[:0], rtol=ca.zeros(0, dtype="float32")).shape == (0, 3, 5)
+
+
 # in functions, and gradients
 
 
