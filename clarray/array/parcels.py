@@ -76,11 +76,11 @@ class Parcel:
             _closed.append(cl.Event.from_int_ptr(event.int_ptr))
             with target.lock:
                 gate = cl.UserEvent(target.cl)
+                event.set_callback(COMPLETE, _opener(gate, self.source, target))
                 if in_place:
                     written = cl.enqueue_barrier(target.queue, wait_for=[gate])
                 else:
                     written = cl.enqueue_copy(target.queue, block.buffer, host, is_blocking=False, wait_for=[gate])
-                event.set_callback(COMPLETE, _opener(gate))
                 target.pending.append((written, host))
                 block.event = target.last_event = written
         counters.bytes_to_device += host.nbytes
@@ -97,10 +97,16 @@ def _make_room() -> None:
         return
     _closed[:] = [event for event in _closed if not _is_done(event)]
     if len(_closed) >= GATES:
-        with suppress(cl.Error, IndexError):  # the gate passes a failure on; another thread may have waited
+        with suppress(cl.Error, IndexError):  # the opener notes a failure; another thread may have waited
             _closed.pop(0).wait()
 
 
-def _opener(gate: Any) -> Any:
-    """What opens a gate, or passes on that the bytes will never come."""
-    return lambda status: gate.set_status(min(status, COMPLETE))
+def _opener(gate: Any, source: Context, target: Context) -> Any:
+    """What opens a gate, also if the bytes will never come: PoCL ends the process where a user event fails."""
+
+    def open_gate(status: int) -> None:
+        if status < COMPLETE:
+            target.lost = f"an array from {source.device!r} never arrived (status {status})"
+        gate.set_status(COMPLETE)
+
+    return open_gate

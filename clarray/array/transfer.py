@@ -104,6 +104,7 @@ def _read(block: Block, offset: int, dest: HostArray) -> None:
             block.release()
         with context.lock:
             cl.enqueue_copy(context.queue, target, block.buffer, src_offset=offset, is_blocking=True)
+        context.check()
     counters.bytes_to_host += dest.nbytes
 
 

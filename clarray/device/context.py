@@ -52,6 +52,7 @@ class Context:
         self.plans: OrderedDict[Any, Any] = OrderedDict()
         self.pending: deque[tuple[Any, ...]] = deque()  # (event, what must live until it is done), in order
         self.last_event: Any = None
+        self.lost = ""  # what never arrived from another device, so that results here may be of anything
         self.recorder: Recorder | None = None  # while it is there, `queue` is the one that keeps times
         self.timed_queue: Any = None
         self.timing = threading.RLock()  # held by the recorder's thread
@@ -85,6 +86,12 @@ class Context:
             event.wait()
         except cl.Error as error:
             raise DeviceError(f"work on {self.device!r} failed: {error}") from error
+        self.check()
+
+    def check(self) -> None:
+        """DeviceError if something never arrived that work here has read."""
+        if self.lost:
+            raise DeviceError(f"work on {self.device!r} failed: {self.lost}; results may be of anything, begin anew")
 
     def synchronize(self) -> None:
         """Return when everything enqueued so far is done."""
@@ -93,6 +100,7 @@ class Context:
         except cl.Error as error:
             raise DeviceError(f"work on {self.device!r} failed: {error}") from error
         self.poll()
+        self.check()
 
     def poll(self) -> None:
         """Let go of host memory whose commands are done."""

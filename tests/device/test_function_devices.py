@@ -11,8 +11,10 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
+from clarray.array import parcels
 from clarray.device.current import context_for
 from clarray.device.select import list_devices
+from clarray.errors import DeviceError
 
 F32 = np.dtype("float32")
 COMPLETE = cl.command_execution_status.COMPLETE
@@ -307,6 +309,21 @@ def test_everything_that_waits_lets_transfers_arrive(ctx, other, closed, rng, ho
         _ = {"numpy": moved.numpy, "sync": moved.sync, "finish": other.synchronize}[how]()
         got = moved
     close_to(got, a * 2 + 1)
+
+
+def test_an_array_that_never_arrives_is_an_error_of_who_waits(ctx, other, closed, rng, monkeypatch):
+    opener = parcels._opener
+    monkeypatch.setattr(parcels, "_opener", lambda *given: lambda status: opener(*given)(-14))
+    x = ca.asarray(draw(rng, 50))
+    gate = closed(ctx)
+    moved = x.transfer(other) + 1
+    gate.set()
+    try:
+        for wait in (moved.numpy, moved.sync, other.synchronize):
+            with pytest.raises(DeviceError, match=r"never arrived \(status -14\)"):
+                wait()
+    finally:
+        other.lost = ""
 
 
 def test_transfers_that_pile_up(ctx, other, closed, rng):
