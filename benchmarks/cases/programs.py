@@ -12,7 +12,7 @@ from ..harness import Bench, Skip, case
 EXAMPLES, FEATURES, STEPS, RATE, DECAY = 400, 784, 100, 0.1, 0.01
 
 
-@case("logistic regression, 400 x 784, 100 steps")
+@case("logistic regression, 400 x 784, 100 steps", goal=("NumPy", 0.9, "cpu"))
 def logistic_regression(bench: Bench):
     """As in Theano's tutorial: gradients of the cross-entropy and a weight decay, and an update of both variables."""
     x, start = bench.draw(EXAMPLES, FEATURES), bench.draw(FEATURES)
