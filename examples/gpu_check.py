@@ -1,5 +1,6 @@
 """Does it run on the device, and how fast: exp of 230,400 numbers, 1000 times, in three forms."""
 
+import argparse
 import time
 
 import numpy as np
@@ -7,8 +8,10 @@ import numpy as np
 import clarray as theano
 import clarray.tensor as T
 
+parser = argparse.ArgumentParser(description=__doc__)
+parser.add_argument("--iters", type=int, default=1000)
+iters = parser.parse_args().iters
 vlen = 10 * 30 * 768
-iters = 1000
 
 x = theano.shared(np.random.default_rng(22).random(vlen).astype(theano.config.floatX))
 forms = {

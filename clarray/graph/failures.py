@@ -18,6 +18,7 @@ from .variable import Apply, Constant, Variable
 if TYPE_CHECKING:
     from clarray.core.layout import Layout
 
+    from .rewriting.database import Rewrite
     from .step import Step
     from .tape import Place, Tape
 
@@ -29,6 +30,12 @@ HINT = 'clarray.config.exception_verbosity = "high" tells more: sizes, the graph
 def in_node(error: BaseException, node: Apply, shapes: Mapping[Variable, Sequence[int]]) -> None:
     """Say which node an error comes from whose operands have these shapes; strides are not known yet."""
     _add(error, [node], [_operand(x, shapes.get(x)) for x in dict.fromkeys(node.inputs)], node.outputs)
+
+
+def in_rewrite(error: BaseException, rule: Rewrite, node: Apply) -> None:
+    """Say which rewrite an error comes from, and of which node."""
+    doc = (rule.doc.splitlines() or [""])[0]
+    error.add_note("\n".join([f"in the rewrite {rule.name} ({doc}) of a function that is compiled", *made_by([node])]))
 
 
 def in_step(

@@ -12,6 +12,7 @@ import clarray as ca
 import clarray.tensor as T
 from clarray.errors import DeviceError, OutOfDeviceMemory
 from clarray.graph.ends import MissingInputError, UnusedInputError
+from clarray.graph.rewriting.database import rewrite
 
 HERE = "test_graph_messages.py:"
 
@@ -128,6 +129,27 @@ def test_message(any_ctx, f, kind, parts):
     told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
     for part in parts:
         assert part in told
+
+
+class Failing(ca.Op):
+    """An operation that finds out too late."""
+
+    def infer(self, x):
+        return x
+
+    def lower(self, x):
+        raise KeyError("no such table")
+
+
+COMPILING = [
+    case(lambda o: ca.function([o.x], Failing()(o.x)), KeyError, "no such table", "take_apart", "failing(x), made", HERE),
+    case(lambda o: rewrite(T.sinh), TypeError, "a target is an Op", "clarray.sinh"),
+]
+
+
+@pytest.mark.parametrize(("f", "kind", "parts"), COMPILING)
+def test_message_of_a_rewrite(any_ctx, f, kind, parts):
+    test_message(any_ctx, f, kind, parts)
 
 
 def fails(f, *args):

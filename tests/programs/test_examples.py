@@ -20,10 +20,14 @@ PROGRAMS = {
 }
 
 
-def run(program, *arguments):
+FEWER = {"gpu_check.py": ["--iters", "2"], "logistic_regression.py": ["--steps", "3"]}  # where each call is checked
+
+
+def run(program, *arguments, **environment):
     done = subprocess.run(
-        [sys.executable, EXAMPLES / program, *arguments], capture_output=True, text=True, env=os.environ, timeout=300
-    )
+        [sys.executable, EXAMPLES / program, *arguments],
+        capture_output=True, text=True, env=os.environ | environment, timeout=300,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -39,6 +43,12 @@ def test_example(program):
     for text in expected:
         assert text in output
     assert "cpu" not in output.replace("cpu0", "")
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_example_in_debug_mode(program):
+    """It comes to its end: every rewrite and kernel agrees with the host's references."""
+    assert run(program, *FEWER.get(program, []), CLARRAY_FLAGS="mode=DebugMode")
 
 
 def test_logistic_regression_learns():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from clarray.core.op import Op
+
 from ..variable import Apply, Variable
 
 PHASES = {
@@ -49,8 +51,15 @@ def rewrite(*targets: Any, phase: str = "canonicalize", asks: bool = False) -> C
     """Register a rule for Ops, or for classes of them, under its function's name; its docstring is the rule.
 
     A rule takes a node, whose inputs are rewritten already, and where it `asks` a function that tells how often a
-    variable is used. It returns what replaces the node's results, in their types, or None.
+    variable is used. It returns what replaces the node's results, or None; what is of another type replaces nothing.
     """
+
+    for target in targets:
+        if not isinstance(target, Op | type):
+            raise TypeError(
+                f"rewrite(): a target is an Op or a class of them; {target!r} came: where a name of clarray.tensor is a "
+                f"function, the Op is clarray's own, as clarray.sinh is"
+            )
 
     def declare(function: Any) -> Any:
         add(Rewrite(function.__name__, phase, function.__doc__ or "", targets, function, asks))

@@ -15,6 +15,7 @@ from typing import Any
 
 from clarray.config import config
 
+from ..failures import in_rewrite
 from ..origin import made_for
 from ..variable import Apply, Constant, Variable
 from ..walk import toposort
@@ -104,7 +105,11 @@ class Rebuild:
                     stacklevel=2,
                 )
                 break
-            result = rule(node, self.uses)
+            try:
+                result = rule(node, self.uses)
+            except Exception as error:
+                in_rewrite(error, rule, node)
+                raise
             if result is None:
                 continue
             found = (result,) if isinstance(result, Variable) else tuple(result)
