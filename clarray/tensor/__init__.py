@@ -32,17 +32,12 @@ from clarray.graph.variable import Variable as TensorVariable
 from . import (
     basic,
     constructors,
-    creation,
-    elementwise,
     elemwise,
     extra_ops,
     fft,
-    methods,
+    methods,  # noqa: F401  variables get theirs
     nlinalg,
     nnet,
-    products,
-    reductions,
-    shapes,
     slinalg,
     subtensor,
     values,
@@ -59,10 +54,9 @@ e, pi, inf, nan = 2.718281828459045, 3.141592653589793, float("inf"), float("nan
 __all__ = [
     "Elemwise", "EmptyConstantError", "Lop", "NotScalarConstantError", "Rop", "TensorConstant", "TensorSharedVariable",
     "TensorType", "TensorVariable", "addbroadcast", "as_tensor", "as_tensor_variable", "basic", "consider_constant",
-    "constant", "constructors", "creation", "disconnected_grad", "e", "elementwise", "elemwise", "extra_ops", "fft",
-    "grad", "grad_clip", "grad_scale", "hessian", "hessian_vector", "inf", "jacobian", "methods", "nan", "nlinalg",
-    "nnet", "numeric_grad", "patternbroadcast", "pi", "products", "reductions", "shapes", "shared", "slinalg",
-    "subtensor", "tensor", "unbroadcast", "values", "verify_grad", "zero_grad", *FUNCTIONS,
+    "constant", "disconnected_grad", "e", "elemwise", "extra_ops", "fft", "grad", "grad_clip", "grad_scale", "hessian",
+    "hessian_vector", "inf", "jacobian", "nan", "nlinalg", "nnet", "numeric_grad", "patternbroadcast", "pi", "shared",
+    "slinalg", "subtensor", "tensor", "unbroadcast", "verify_grad", "zero_grad", *FUNCTIONS,
 ]  # fmt: skip
 
 

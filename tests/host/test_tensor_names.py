@@ -37,6 +37,11 @@ def test_theano_has_it(name):
     assert getattr(T, name) is not None
 
 
+def test_modules_that_theano_has_not_are_not_in_the_list():
+    listed = {name for name in T.__all__ if isinstance(getattr(T, name), types.ModuleType)}
+    assert listed == {"basic", "elemwise", "extra_ops", "fft", "nlinalg", "nnet", "slinalg", "subtensor"}
+
+
 def test_names_are_there_and_documented():
     assert len(set(T.__all__)) == len(T.__all__)
     for name in T.__all__:
