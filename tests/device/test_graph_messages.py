@@ -142,7 +142,9 @@ class Failing(ca.Op):
 
 
 COMPILING = [
-    case(lambda o: ca.function([o.x], Failing()(o.x)), KeyError, "no such table", "take_apart", "failing(x), made", HERE),
+    case(
+        lambda o: ca.function([o.x], Failing()(o.x)), KeyError, "no such table", "take_apart", "failing(x), made", HERE
+    ),
     case(lambda o: rewrite(T.sinh), TypeError, "a target is an Op", "clarray.sinh"),
 ]
 
