@@ -52,8 +52,8 @@ class OpFromGraph(Composite):
         if options:
             raise TypeError(f"OpFromGraph() has no option {', '.join(options)}")
         self.name = name or "OpFromGraph"
-        self.single = not isinstance(outputs, list | tuple)
-        given = [outputs] if self.single else list(outputs)
+        given = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+        self.single = len(given) == 1
         for x in (*inputs, *given):
             if not isinstance(x, Variable):
                 raise TypeError(f"OpFromGraph(): inputs and outputs are variables, {type(x).__name__} came")
@@ -96,7 +96,7 @@ class OpFromGraph(Composite):
         return _plain(self.overrides) != DEFAULT
 
     def __call__(self, *operands: Any, **params: Any) -> Any:
-        """Apply: a result where `outputs` was one variable, else a list of them."""
+        """Apply: a result where there is one output, else a list of them."""
         own = self.inputs[: len(self.inputs) - len(self.shared)]
         if len(operands) != len(own):
             names = ", ".join(map(str, own))

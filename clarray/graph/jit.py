@@ -57,7 +57,7 @@ def jit(
 
     Within the function, extents (`x.shape[0]`) are variables too; they may be computed with and be given to reshape,
     zeros, arange and their kin. `if` and `while` cannot ask for values that are not computed yet: use where(), or
-    ifelse. Side effects (print, appending to a list, drawing from numpy.random) happen when it is traced, once a
+    a static argument. Side effects (print, appending to a list, drawing from numpy.random) happen when it is traced, once a
     signature. Arrays that it refers to without getting them as arguments are constants; shared variables are read in
     every call.
 

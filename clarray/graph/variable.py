@@ -273,8 +273,8 @@ class Variable(Operators):
 
     def __bool__(self) -> bool:
         raise TypeError(
-            f"whether {self} is true is not known before a function computes it: choose elements with where() "
-            f"(T.switch), or a branch with ifelse"
+            f"whether {self.described()} is true is not known before a function computes it: choose elements with "
+            f"where() (T.switch), which computes both; jit takes what decides in Python as a static argument"
         )
 
     def __float__(self) -> float:
@@ -290,7 +290,7 @@ class Variable(Operators):
         if length is None:
             raise TypeError(
                 f"variable {self} of type {self.type} cannot be iterated over: its length is not known before "
-                f"a function computes it; index it, or use scan"
+                f"a function computes it; index it"
             )
         return (self[i] for i in range(length))
 

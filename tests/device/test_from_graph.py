@@ -121,14 +121,20 @@ def test_the_graph_given_stays_as_it_is(ctx, rng):
     np.testing.assert_array_equal(ca.function([i, j], with_j(j, i * 2))(a, a), a + 2 * a)
 
 
+def test_one_output_in_a_list_is_applied_as_in_theano(ctx):
+    x, y, z = T.scalars("x", "y", "z")
+    op = ca.OpFromGraph([x, y, z], [x + y * z])
+    assert ca.function([x, y, z], op(x, y, z) + op(z, y, x))(2, 3, 4) == 24
+
+
 def test_operands_are_fitted(ctx, rng):
     i = T.fmatrix("i")
     op = ca.OpFromGraph([i], [T.exp(i)])
     r = T.row("r", dtype="float32")
     a = draw(rng, 1, 3)
-    np.testing.assert_allclose(ca.function([r], op(r)[0])(a), np.exp(a), rtol=1e-5)
+    np.testing.assert_allclose(ca.function([r], op(r))(a), np.exp(a), rtol=1e-5)
     n = T.TensorType("int16", (False, False))("n")
-    np.testing.assert_allclose(ca.function([n], op(n)[0])(np.ones((2, 2), "i2")), np.e, rtol=1e-5)
+    np.testing.assert_allclose(ca.function([n], op(n))(np.ones((2, 2), "i2")), np.e, rtol=1e-5)
     with pytest.raises(TypeError, match="came for input i, which is float32: that would lose precision"):
         op(T.dmatrix("d"))
     with pytest.raises(TypeError, match=r"vector.*came for the input i"):

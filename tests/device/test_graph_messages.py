@@ -109,7 +109,7 @@ WRITING = [
     case(lambda o: T.concatenate([o.x, o.m]), ValueError, "1 and 2 dimensions", "x of type", "m of type"),
     case(lambda o: T.switch(o.x, "a", o.y), TypeError, "str 'a' is neither a variable nor an array"),
     case(lambda o: float(o.s), TypeError, "s has no value before a function computes it", "s.eval()"),
-    case(lambda o: bool(o.x > 1), TypeError, "greater", "ifelse"),
+    case(lambda o: bool(o.x > 1), TypeError, "greater", "where()", HERE),
     case(lambda o: list(o.x), TypeError, "x of type", "cannot be iterated over"),
     case(lambda o: len(o.x), TypeError, "x has no length", "x.shape[0]"),
     case(lambda o: o.m.dimshuffle(0), ValueError, "axis 1 of m", "not broadcastable"),

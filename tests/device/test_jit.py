@@ -350,7 +350,7 @@ def loop(x):
 
 @pytest.mark.parametrize("function", [choose, loop])
 def test_control_flow_on_values(ctx, function):
-    with pytest.raises(TypeError, match=r"not known before a function computes it: .*where\(\).*ifelse"):
+    with pytest.raises(TypeError, match=r"not known before a function computes it: .*where\(\).*static argument"):
         ca.jit(function)(np.float32(1))
 
 
