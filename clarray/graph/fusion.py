@@ -12,7 +12,7 @@ common array are joined, so that several results come from one kernel.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .lifting import lift
 from .rewriting import value_of
@@ -21,7 +21,7 @@ from .step import STRETCHES, Body, Step, axes_of, clash, is_cheap, is_stored, ki
 from .variable import Apply, Variable
 
 MAX_NODES = 128  # of one kernel: compilers take time, and registers are few
-ARGUMENT_BYTES = 900  # every device takes 1024
+ARGUMENT_BYTES = 900  # every device takes 1024; constants count, as kernels that differ in them alone take them in
 PRODUCT_BYTES = 300  # of them, what a product passes besides the operands of its epilogue
 MAX_REPEATS = 3  # kernels that compute a cheap value again
 MAX_STATES = 6  # fields that the reductions of one kernel keep
@@ -162,6 +162,7 @@ class Fusion:
         """Let a step store a node's results for its consumers."""
         self.steps_of[node] = [step]
         step.loads |= self._loads(node)
+        step.constants |= constants(node)
         for s in consumers:
             if s is not step:
                 step.after.add(s)
@@ -191,6 +192,7 @@ class Fusion:
             self.steps_of[node] = list(dict.fromkeys(step if s is gone else s for s in self.steps_of[node]))
         step.results |= gone.results
         step.loads |= gone.loads
+        step.constants |= gone.constants
         for s in gone.after:
             s.before.discard(gone)
             s.before.add(step)
@@ -214,7 +216,7 @@ class Fusion:
         loads = (step.loads | self._loads(node)) - step.results - set(node.outputs)
         stored = 1 + len(step.results & self.outputs)
         room = ARGUMENT_BYTES - (PRODUCT_BYTES if step.product is not None else 0)
-        return (len(loads) + stored) * (16 + 8 * len(step.pattern)) <= room
+        return taken(len(loads) + stored, step.pattern, step.constants | constants(node)) <= room
 
     def _can_finish(self, step: Step, node: Apply) -> bool:
         """Whether a product may take this step, its only consumer, as its epilogue: what follows has its shape."""
@@ -241,6 +243,7 @@ class Fusion:
         step.nodes.append(node)
         step.results.update(node.outputs)
         step.loads |= self._loads(node)
+        step.constants |= constants(node)
 
     def _reaches(self, start: Step, goal: Step) -> bool:
         """Whether `goal` depends on `start`; yes where finding out takes too long."""
@@ -316,7 +319,7 @@ class Fusion:
         arrays = set(self._inputs(a)) | set(self._inputs(b))
         stored = sum(self._is_read(x, s) for s in (a, b) for x in s.results)
         together = self.where.get(a.head.out) is self.where.get(b.head.out)
-        return together and (len(arrays) + stored) * (16 + 8 * len(a.pattern)) <= ARGUMENT_BYTES
+        return together and taken(len(arrays) + stored, a.pattern, a.constants | b.constants) <= ARGUMENT_BYTES
 
     def _is_read(self, x: Variable, step: Step) -> bool:
         return x in self.outputs or any(s is not step for c in self.consumers[x] for s in self.steps_of[c])
@@ -349,3 +352,13 @@ class Fusion:
 
     def _stores(self, step: Step, x: Variable) -> bool:
         return self._is_read(x, step) and len(self.steps_of[x.owner]) == 1  # type: ignore[index]
+
+
+def constants(node: Apply) -> set[Variable]:
+    """What a node reads that is one number everywhere, known beforehand."""
+    return {x for x in node.read if value_of(x) is not None}
+
+
+def taken(arrays: int, pattern: Sequence[bool], numbers: Collection[Variable]) -> int:
+    """The bytes of the arguments of a kernel over elements of a broadcast pattern."""
+    return arrays * (16 + 8 * len(pattern)) + 16 * len(numbers)

@@ -25,7 +25,7 @@ class Step:
     """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
 
     __slots__ = (
-        "after", "before", "body", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern",
+        "after", "before", "body", "constants", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern",
         "product", "results", "scalars",
     )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Step:
         self.outputs: list[Variable] = []  # arrays made
         self.results: set[Variable] = set(node.outputs)
         self.loads: set[Variable] = set()  # what its nodes read, each by itself
+        self.constants: set[Variable] = set()  # which may become arguments (graph/lifting.py)
         self.after: set[Step] = set()  # steps that read what this one stores
         self.before: set[Step] = set()  # steps that store what this one reads
         self.body: Expr | None = None

@@ -100,3 +100,22 @@ def test_constants_keep_their_bits(any_ctx):
     results = ca.function([x], h)(np.ones(2, "f"))
     for got, v in zip(results, values, strict=True):
         np.testing.assert_equal(np.float32(got), np.float32(v) + np.float32(0))
+
+
+@pytest.mark.parametrize("shape", ["chain", "wide"])
+def test_long_kernels_that_differ_in_constants_are_one(any_ctx, shape):
+    x = T.fvector("x")
+    outputs, h = [], x
+    for k in range(300):
+        h = (abs(h) if shape == "chain" else abs(x)) - np.float32(k)
+        outputs.append(h)
+    f = ca.function([x], h if shape == "chain" else outputs)
+    assert len({step.body for step in f._schedule.steps}) <= 3
+    data = np.linspace(-1, 1, 3, dtype="f")
+    if shape == "wide":
+        np.testing.assert_array_equal(f(data), [abs(data) - np.float32(k) for k in range(300)])
+        return
+    h = data
+    for k in range(300):
+        h = abs(h) - np.float32(k)
+    np.testing.assert_array_equal(f(data), h)

@@ -145,7 +145,7 @@ def drop_shift_of_logsumexp(node: Apply) -> Variable | None:
             continue
         x, m = shifted.inputs
         axes = _axes(total)
-        if _is_max(m, x, axes) and _is_max(b, x, axes) and real(shifted):
+        if _is_max(m, x, axes) and _is_max(b, x, axes, bool(total.params.get("keepdims"))) and real(shifted):
             return ops.logsumexp(x, **_along(total))
     return None
 
@@ -229,7 +229,11 @@ def _behind_new_axes(x: Variable, ndim: int) -> tuple[Apply | None, tuple[int, .
     return node, tuple(new)
 
 
-def _is_max(m: Variable, x: Variable, axes: tuple[int, ...]) -> bool:
-    """Whether m is max(x) along axes, with them kept or without."""
-    node, _ = _behind_new_axes(m, m.ndim)
-    return node is not None and node.op is ops.max and node.inputs[0] is x and _axes(node) == axes
+def _is_max(m: Variable, x: Variable, axes: tuple[int, ...], kept: bool = True) -> bool:
+    """Whether m is max(x) along axes: with them `kept`, as broadcasting to x sees it, or without them."""
+    node, new = _behind_new_axes(m, x.ndim if kept else m.ndim)
+    if node is None or node.op is not ops.max or node.inputs[0] is not x or _axes(node) != axes:
+        return False
+    if node.params.get("keepdims"):
+        return kept and not new
+    return new == (axes if kept else ())
