@@ -47,13 +47,15 @@ def _named(dtype: Any) -> str:
     return dtype if isinstance(dtype, str) else str(np.dtype(dtype))
 
 
-def _several(one: Callable[..., Variable], plural: str) -> Callable[..., list[Variable]]:
-    def construct(*names: Any, **options: Any) -> list[Variable]:
+def _several(one: Callable[..., Variable], plural: str) -> Callable[..., Variable | list[Variable]]:
+    def construct(*names: Any, **options: Any) -> Variable | list[Variable]:
         if len(names) == 1 and isinstance(names[0], int):
             return [one(**options) for _ in range(names[0])]
         if not names:
             raise ValueError(f"{plural}() takes names, or how many")
-        return [one(name, **options) for name in names]
+        if len(names) == 1:
+            (names,) = names  # a list of names, or a string of names of one letter
+        return one(names[0], **options) if len(names) == 1 else [one(name, **options) for name in names]
 
     return construct
 
@@ -69,7 +71,7 @@ def _make() -> dict[str, Callable[..., Any]]:
             one.__doc__ = f"A variable of {kind}, a {rank}."
             many = _several(one, plural)
             many.__name__ = many.__qualname__ = plural
-            many.__doc__ = f"Variables of {kind}, each a {rank}, for names or a count."
+            many.__doc__ = f"Variables of {kind}, each a {rank}, for names ('xyz' is three) or a count; of one name, the one."
             made[name], made[plural] = one, many
     return made
 

@@ -21,7 +21,9 @@ def test_constructors():
         assert getattr(T, prefix + "matrix")().type == T.TensorType(dtype, (False, False))
         assert [x.name for x in getattr(T, prefix + "scalars")("a", "b")] == ["a", "b"]
     assert len(T.vectors(3)) == 3
-    assert [x.ndim for x in (*T.tensor3s("a"), *T.tensor4s("b"))] == [3, 4]
+    assert [x.name for x in T.scalars("xyz")] == [x.name for x in T.scalars(["x", "y", "z"])] == ["x", "y", "z"]
+    assert T.scalars("x").name == "x"
+    assert [x.ndim for x in (T.tensor3s("a"), T.tensor4s("b"))] == [3, 4]
     with ca.config.change_flags(floatX="float64"):
         assert T.matrix().dtype == "float64"
     with pytest.raises(TypeError, match="no dtype 'float8'"):
