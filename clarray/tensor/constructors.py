@@ -71,7 +71,7 @@ def _make() -> dict[str, Callable[..., Any]]:
             one.__doc__ = f"A variable of {kind}, a {rank}."
             many = _several(one, plural)
             many.__name__ = many.__qualname__ = plural
-            many.__doc__ = f"Variables of {kind}, each a {rank}, for names ('xyz' is three) or a count; of one name, the one."
+            many.__doc__ = f"Variables of {kind}, each a {rank}, for names ('xyz' is three) or a count."
             made[name], made[plural] = one, many
     return made
 
