@@ -25,8 +25,8 @@ class Step:
     """Nodes that run as one: `kind` is elementwise, reduce, product (an Op with its epilogue), view or other."""
 
     __slots__ = (
-        "after", "before", "body", "constants", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs", "pattern",
-        "product", "results", "scalars",
+        "after", "before", "body", "constants", "depth", "extras", "inputs", "kind", "loads", "nodes", "outputs",
+        "pattern", "product", "results", "scalars",
     )  # fmt: skip
 
     def __init__(self, kind: str, node: Apply) -> None:
