@@ -59,8 +59,8 @@ def diff(x: Any, n: int = 1, axis: int = -1) -> Variable:
 def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: bool = False) -> Variable:
     """How often 0, 1, 2, ... occur in a vector of integers, or the sums of their `weights`.
 
-    There are max(x) + 1 counts, or `minlength` if that is more. x has elements, and none is negative: one that is
-    counts from the end.
+    There are max(x) + 1 counts, none where x is empty, or `minlength` if that is more. No element of x is negative: one
+    that is counts from the end.
     """
     x = as_variable(x)
     if x.ndim != 1 or x.aval.dtype.kind not in "biu":
@@ -69,7 +69,7 @@ def bincount(x: Any, weights: Any = None, minlength: Any = None, assert_nonneg: 
     if added.ndim not in (0, 1):
         raise TypeError(f"bincount(): weights are a vector, {added.described()} came")
     places = x.astype("int64")
-    size: Any = ops.max(places) + 1
+    size: Any = ops.max(concatenate([places, constant(np.array([-1]))])) + 1
     if minlength is not None:
         size = ops.maximum(size, minlength)
     zero = constant(np.zeros((), added.aval.dtype))
@@ -134,7 +134,8 @@ def unique(ar: Any, return_index: bool = False, return_inverse: bool = False, re
         numbers = cumulative_sum(begins, axis=0, dtype=np.dtype("int64")) - 1
         found.append(put(ops.multiply(order, 0), numbers, order, axes=(0,), position=0))
     if return_counts:
-        found.append(concatenate([places[1:], as_variable([extent(x, 0)])]) - places)
+        ends = concatenate([places, as_variable([extent(x, 0)])])
+        found.append(ends[1:] - ends[:-1])
     return found[0] if len(found) == 1 else tuple(found)
 
 

@@ -238,11 +238,11 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Variable:
         wide = movement.broadcast_to(shape_padaxis(x, axis + 1), shape=(*shape[: axis + 1], n, *shape[axis + 1 :]))
         return wide.reshape((*shape[:axis], shape[axis] * n, *shape[axis + 1 :]))
     ends = cumulative_sum(times.astype("int64"), axis=0)
-    total = times.sum()
-    blank = movement.broadcast_to(constant(np.zeros((), np.int64)), shape=(total,))
+    size = times.sum() + 1  # never none, for put
+    blank = movement.broadcast_to(constant(np.zeros((), np.int64)), shape=(size,))
     # the k-th element of the result comes from as many elements further as have ended up to k
     ended = put_add(blank, constant(np.ones((), np.int64)), ends, axes=(0,), position=0, ordered=ordered())
-    return take_op(x, cumulative_sum(ended, axis=0), axes=(axis,), position=axis)
+    return take_op(x, cumulative_sum(ended[:-1], axis=0), axes=(axis,), position=axis)
 
 
 def roll(x: Any, shift: Any, axis: Any = None) -> Variable:
