@@ -57,8 +57,8 @@ def rewrite(*targets: Any, phase: str = "canonicalize", asks: bool = False) -> C
     for target in targets:
         if not isinstance(target, Op | type):
             raise TypeError(
-                f"rewrite(): a target is an Op or a class of them; {target!r} came: where a name of clarray.tensor is a "
-                f"function, the Op is clarray's own, as clarray.sinh is"
+                f"rewrite(): a target is an Op or a class of them, {target!r} came; the Ops behind functions of "
+                f"clarray.tensor are clarray's own, such as clarray.sinh"
             )
 
     def declare(function: Any) -> Any:
@@ -84,8 +84,8 @@ def remove(name: str) -> None:
     _TABLES.clear()
 
 
-add(Rewrite("fusion", "fusion", "elementwise nodes join the kernels of those that they feed (graph/fusion.py)"))
-add(Rewrite("inplace", "inplace", "a result takes the memory of an operand that is read last (graph/binder.py)"))
+add(Rewrite("fusion", "fusion", "elementwise nodes join the kernels of those that they feed (fusion.py)"))
+add(Rewrite("inplace", "inplace", "a result takes the memory of an operand that is read last (binder.py)"))
 
 
 @dataclass(frozen=True)
