@@ -58,8 +58,8 @@ def jit(
     Within the function, extents (`x.shape[0]`) are variables too; they may be computed with and be given to reshape,
     zeros, arange and their kin. `if` and `while` cannot ask for values that are not computed yet: use where(), or
     a static argument. Side effects (print, appending to a list, drawing from numpy.random) happen when it is traced,
-    once a signature. Arrays that it refers to without getting them as arguments are constants; shared variables are read in
-    every call.
+    once a signature. Arrays that it refers to without getting them as arguments are constants; shared variables are
+    read in every call.
 
     `static_argnums` and `static_argnames` say which arguments are no arrays: these have to be hashable, and each value
     is a signature of its own. The arguments of a method count from `self`, which is static. `mode` is that of
