@@ -80,6 +80,7 @@ class Composite(Op):
     """
 
     traceable: bool = True
+    captures: bool = False  # whether `lower` may read shared variables that are no operands
 
     def lower(self, *operands: Any, **params: Any) -> Any:
         """The result, or a tuple of them."""

@@ -20,7 +20,7 @@ from .absent import Disconnected, Null, NullType
 from .building import as_variable, constant
 from .known import FROM_SHAPES, count
 from .origin import made_for
-from .rewriting import DIFFERENTIATED, rebuilt
+from .rewriting import DIFFERENTIATED, opened, rebuilt
 from .variable import Apply, Constant, Variable
 from .walk import toposort
 
@@ -41,7 +41,7 @@ def stable(outputs: Sequence[Variable], keep: Collection[Variable]) -> list[Vari
     No rule looks behind a variable of `keep`: a leaf stands for it while the rest is rewritten.
     """
     held = {x: Variable(x.aval) for x in keep if x.owner is not None}
-    made = rebuilt(outputs, held, phases=DIFFERENTIATED)
+    made = rebuilt(opened(outputs, keep), held, phases=DIFFERENTIATED)
     return rebuilt(made, {leaf: x for x, leaf in held.items()}, stop=held, phases=()) if held else made
 
 

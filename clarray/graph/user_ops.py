@@ -56,7 +56,8 @@ class Op:
 
     `grad` gets the gradient of the result, the result and the operands, and gives the gradient of each operand, None
     where there is none. Of several results `g` and `out` are tuples, with None in g where a result does not matter.
-    Without `grad` a traceable operation has the gradient of what `lower` calls.
+    Without `grad` a traceable operation has the gradient of what `lower` calls, also for shared variables that it reads
+    there.
 
     `__props__` names the attributes that make two such operations the same: then they are merged where their operands
     are the same, and pickle by these. Without it an operation is the same as itself alone.
@@ -118,6 +119,10 @@ class UserOp(core.Composite):
     @property
     def traceable(self) -> bool:  # type: ignore[override]
         return self.user.traceable
+
+    @property
+    def captures(self) -> bool:  # type: ignore[override]
+        return not self.differentiates
 
     @property
     def differentiates(self) -> bool:

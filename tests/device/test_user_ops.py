@@ -1,7 +1,9 @@
 """Users' operations: Op, and kernels applied to variables."""
 
+import gc
 import math
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -120,6 +122,40 @@ def test_op_under_jit_and_grad(ctx, rng):
     np.testing.assert_allclose(f(x, y).numpy(), 2 * (math.cos(1) * x - math.sin(1) * y), rtol=1e-4, atol=1e-5)
     g = ca.grad(lambda x: ca.sum(Halves()(x) * 3))(x)
     np.testing.assert_array_equal(g.numpy(), np.full(6, 30))
+
+
+def test_gradients_reach_what_an_op_captures(ctx, rng):
+    a, b = draw(rng, 5), draw(rng, 5)
+    w, v, x = ca.shared(a, "w"), ca.shared(b, "v"), T.fvector("x")
+    inner = type("Inner", (ca.Op,), {"infer": lambda self, x: x, "lower": lambda self, x: x * w**2})()
+    outer = type("Outer", (ca.Op,), {"infer": lambda self, x: x, "lower": lambda self, x: inner(x * v) + w})()
+    cost = (outer(x) ** 2).sum()
+    gw, gv, gx = T.grad(cost, [w, v, x])
+    along = T.Rop(outer(x), w, T.ones_like(w))
+    second = T.grad(gw.sum(), v)
+    f = ca.function([x], [gw, gv, gx, along, second])
+    given = draw(rng, 5)
+    out = given * b * a**2 + a
+    slope = 2 * given * a * b + 1
+    want = [2 * out * slope, 2 * out * given * a**2, 2 * out * b * a**2, slope,
+            2 * given * a**2 * slope + 4 * out * given * a]  # fmt: skip
+    for got, right in zip(f(given), want, strict=True):
+        np.testing.assert_allclose(got, right, rtol=1e-3, atol=1e-4)
+
+
+def test_nothing_keeps_an_operation_that_is_gone(ctx):
+    x, held = T.fvector("x"), []
+    for _ in range(2):
+        weight = ca.shared(np.ones(3, "f"))
+        ops = [
+            type("Own", (ca.Op,), {"infer": lambda self, x: x, "lower": lambda self, x: x * 2})(),
+            ca.OpFromGraph([x], [x * weight]),
+        ]
+        ca.function([x], [op(x)[0] for op in ops])(np.ones(3, "f"))
+        held += map(weakref.ref, (*ops, weight.container.value.block))
+        del ops, weight
+    gc.collect()
+    assert [ref() for ref in held] == [None] * 6
 
 
 def test_what_is_not_traceable_gets_arrays(ctx, rng):

@@ -5,11 +5,12 @@ tests/host/test_rewrite_rules.py has examples of each.
 """
 
 from . import arithmetic, compiled, constants, products, reductions, stabilize, views  # noqa: F401  they register
+from .compiled import opened
 from .database import DATABASE, PHASES, Query, Rewrite, rewrite
 from .matching import value_of
 from .rebuild import COMPILED, DIFFERENTIATED, NOTHING, UNCHANGED, Applied, rebuilt
 
 __all__ = [
     "COMPILED", "DATABASE", "DIFFERENTIATED", "NOTHING", "PHASES", "UNCHANGED", "Applied", "Query", "Rewrite",
-    "rebuilt", "rewrite", "value_of",
+    "opened", "rebuilt", "rewrite", "value_of",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ They do not run before differentiating, where a barrier or a composite still has
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from clarray.core.op import Composite
@@ -14,7 +14,9 @@ from ..barriers import Barrier
 from ..building import as_variable
 from ..places import moves, transfer_op
 from ..variable import Apply, Variable
-from .database import rewrite
+from ..walk import toposort
+from .database import Rewrite, Rules, rewrite
+from .rebuild import Rebuild
 
 
 @rewrite(Barrier, phase="required")
@@ -31,6 +33,26 @@ def take_apart(node: Apply) -> Sequence[Variable] | None:
         return None
     made = op.lower(*node.operands, **node.filled(node.holes))
     return [as_variable(x) for x in (made if isinstance(made, tuple | list) else (made,))]
+
+
+def _open_up(node: Apply) -> Sequence[Variable] | None:
+    op: Any = node.op
+    made: Sequence[Variable] | None = take_apart(node) if op.captures else None
+    return made
+
+
+OPEN_UP = Rules([Rewrite("open_up", "required", "An operation that captures -> what it calls", (Composite,), _open_up)])
+
+
+def opened(outputs: Sequence[Variable], keep: Collection[Variable]) -> Sequence[Variable]:
+    """The outputs with what they capture in sight, for derivatives to reach it; nothing is changed behind `keep`."""
+    nodes = toposort(outputs, keep)
+    if not any(isinstance(node.op, Composite) and node.op.captures for node in nodes):
+        return outputs
+    made = Rebuild(OPEN_UP, {})
+    for node in nodes:
+        made.add(node)
+    return [made.current(x) for x in outputs]
 
 
 @rewrite(transfer_op, phase="required")

@@ -141,19 +141,20 @@ class Rules:
         for entry in entries:
             for target in entry.targets:
                 self._by_target.setdefault(target, []).append(entry)
-        self._by_op: dict[Any, tuple[Rewrite, ...]] = {}
+        self._found: dict[Any, tuple[Rewrite, ...]] = {}  # by Op where it is a target itself, else by its class
 
     def __len__(self) -> int:
         return self.count
 
     def of(self, op: Any) -> tuple[Rewrite, ...]:
         """The rules for an Op, those of earlier phases first."""
-        found = self._by_op.get(op)
+        key = op if op in self._by_target else type(op)
+        found = self._found.get(key)
         if found is None:
             rank = list(PHASES).index
             targets = (op, *type(op).__mro__)
             listed = dict.fromkeys(entry for target in targets for entry in self._by_target.get(target, ()))
-            found = self._by_op[op] = tuple(sorted(listed, key=lambda entry: rank(entry.phase)))
+            found = self._found[key] = tuple(sorted(listed, key=lambda entry: rank(entry.phase)))
         return found
 
 
