@@ -112,6 +112,10 @@ class Dense:
         """C text of the distance from 1 to the next number."""
         return "DBL_EPSILON" if self.dtype.is_double else "FLT_EPSILON"
 
+    def power(self, exponent: int) -> str:
+        """C text of a power of two."""
+        return f"0x1p{exponent}" + "f" * (not self.dtype.is_double)
+
     @property
     def panel(self) -> int:
         """The most columns that are reflected together."""

@@ -5,17 +5,7 @@
 ## i of each sweep, of which there are state[0]; state[1] tells that all is done, state[2] counts sweeps of all rounds.
 <%frame:kernel spec="${spec}">
         if (lid == 0) {
-            ${spec.R} norm = 0, finite = 0;
-            for (idx i = 0; i < n; i++) {
-                norm = fmax(norm, fmax(fabs(d[i]), fabs(e[i])));
-                finite += d[i] * 0 + e[i] * 0;
-            }
-            if (finite != 0)  // some are infinite or NaN: then all are NaN
-                for (idx i = 0; i < n; i++) {
-                    d[i] = NAN;
-                    e[i] = 0;
-                }
-            const ${spec.R} eps = ${spec.epsilon}, least = eps * eps * norm;
+${frame.bands(spec)}\
             idx used = 0;
             int count_sweeps = 0, done = 1;
             for (idx l = 0; l < n && done; l++) {
@@ -61,6 +51,7 @@
                     count_sweeps += i + 1 <= m - 1;
                 }
             }
+${frame.bands_back(spec)}\
             state[0] = count_sweeps;
             state[1] = done;
             state[2] += count_sweeps;

@@ -95,3 +95,34 @@ ${meet(spec)}\
             ${x} = partial[0];
 % endif
 </%def>\
+## Bands d and e before their sweeps: NaN where some are not finite, and else, where sums would overflow or digits be lost,
+## times a power of two, until `bands_back`. `least` is next to nothing beside the largest of them.
+<%def name="bands(spec)">\
+<% low, high, by = (-700, 900, 900) if spec.fp64 else (-60, 100, 96) %>\
+            ${spec.R} norm = 0, finite = 0;
+            for (idx i = 0; i < n; i++) {
+                norm = fmax(norm, fmax(fabs(d[i]), fabs(e[i])));
+                finite += d[i] * 0 + e[i] * 0;
+            }
+            if (finite != 0)
+                for (idx i = 0; i < n; i++) {
+                    d[i] = NAN;
+                    e[i] = 0;
+                }
+            const bool tiny = norm < ${spec.power(low)}, huge = norm > ${spec.power(high)};
+            const ${spec.R} scale = tiny ? ${spec.power(by)} : huge ? ${spec.power(-by)} : 1;
+            const ${spec.R} back = tiny ? ${spec.power(-by)} : huge ? ${spec.power(by)} : 1;
+            if (tiny || huge)
+                for (idx i = 0; i < n; i++) {
+                    d[i] *= scale;
+                    e[i] *= scale;
+                }
+            const ${spec.R} eps = ${spec.epsilon}, least = eps * eps * (norm * scale);
+</%def>\
+<%def name="bands_back(spec)">\
+            if (tiny || huge)
+                for (idx i = 0; i < n; i++) {
+                    d[i] *= back;
+                    e[i] *= back;
+                }
+</%def>\

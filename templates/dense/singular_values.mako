@@ -10,17 +10,7 @@
 </%def>\
 <%frame:kernel spec="${spec}">
         if (lid == 0) {
-            ${spec.R} norm = 0, finite = 0;
-            for (idx i = 0; i < n; i++) {
-                norm = fmax(norm, fmax(fabs(d[i]), fabs(e[i])));
-                finite += d[i] * 0 + e[i] * 0;
-            }
-            if (finite != 0)  // some are infinite or NaN: then all are NaN
-                for (idx i = 0; i < n; i++) {
-                    d[i] = NAN;
-                    e[i] = 0;
-                }
-            const ${spec.R} eps = ${spec.epsilon}, least = eps * eps * norm;
+${frame.bands(spec)}\
             idx used = 0, hi = n - 1;
             int count_sweeps = 0, done = 1;
             while (hi > 0) {
@@ -106,6 +96,7 @@ ${rotation("f", "g", "cosine", "sine", "r")}\
                 sweeps[2 * count_sweeps + 1] = hi - 1;
                 count_sweeps++;
             }
+${frame.bands_back(spec)}\
             state[0] = count_sweeps;
             state[1] = done;
             state[2] += count_sweeps;

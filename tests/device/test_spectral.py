@@ -131,6 +131,27 @@ def test_hard_matrices(ctx, kind, rng):
         check_orthonormal(q, dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_ends_of_the_range(any_ctx, fp64, rng, dtype):
+    """Neither do sums overflow nor do rotations of tiny numbers lose their digits."""
+    if dtype == "float64" and not fp64:
+        pytest.skip("no fp64")
+    info = np.finfo(dtype)
+    for scale in (info.tiny * 10, info.max / 64):
+        plain = rng.uniform(-1, 1, (12, 12))
+        a = (plain * scale).astype(dtype)
+        u, s, vh = (v.numpy() for v in ca.linalg.svd(ca.asarray(a)))
+        symmetric = a / 2 + a.T / 2
+        values, vectors = (v.numpy() for v in ca.linalg.eigh(ca.asarray(symmetric)))
+        for q in (u, vh, vectors):
+            np.testing.assert_allclose(q.T @ q, np.eye(12), atol=100 * info.eps)
+        np.testing.assert_allclose(s / scale, np.linalg.svd(a / scale)[1], atol=100 * info.eps)
+        np.testing.assert_allclose(values / scale, np.linalg.eigvalsh(symmetric / scale), atol=100 * info.eps)
+    pair = np.array([[2, 1], [1, 2]]) * (info.max / 3.5)
+    values = ca.linalg.eigvalsh(ca.asarray(pair.astype(dtype))).numpy()
+    np.testing.assert_allclose(values / info.max * 3.5, [1, 3], rtol=20 * info.eps)
+
+
 def test_what_is_not_finite_ends(ctx):
     for value in (np.nan, np.inf):
         a = np.eye(5, dtype="f")
