@@ -265,7 +265,7 @@ def test_own_operations(any_ctx, rng):
     np.testing.assert_allclose(run(y2, (x2, a)), a * 3 + 1, rtol=1e-6)
     inner = T.vector()
     op = ca.OpFromGraph([inner], [T.exp(inner) * 2])
-    (made,) = op(x)
+    made = op(x)
     x3, y3 = again([x, made])
     np.testing.assert_allclose(run(y3, (x3, a)), np.exp(a) * 2, rtol=1e-6)
 
