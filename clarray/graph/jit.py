@@ -271,6 +271,8 @@ class Jit:
         for cls, names in WEAK.items():
             if isinstance(x, cls):
                 dtype = np.dtype(names[not context.traits.fp64])
+                if cls is int and not -(2**63) <= x < 2**63:
+                    raise OverflowError(f"{self.__name__}(): {self._path(k, given)} is {x}, which int64 does not hold")
                 return (dtype, (), cls), float(x) if cls is float else np.asarray(x, dtype)
         raise TypeError(
             f"{self.__name__}(): {self._path(k, given)} is {type(x).__name__} {x!r}, no array and no number; pass it "

@@ -71,6 +71,11 @@ class SharedVariable(Variable):
         Without `borrow`, an ndarray is written over the old value where shape and dtype match, and a
         GpuArray is copied. With it a GpuArray is shared, and on a unified device an ndarray.
         """
+        if isinstance(value, Variable):
+            raise TypeError(
+                f"{self}.set_value() takes a value, not the variable {value}, which is not computed yet: return it, "
+                f"and set it then, or write a function with updates"
+            )
         old, context = self.container.value, self.container.context
         if isinstance(value, GpuArray) and context is not None:
             self._check(value.dtype, value.ndim, value.shape)

@@ -278,9 +278,10 @@ class Variable(Operators):
         )
 
     def __float__(self) -> float:
-        raise TypeError(f"{self} has no value before a function computes it: call a function, or {self}.eval()")
+        instead = "make it one of jit's static_argnames" if traced() else f"call a function, or {self}.eval()"
+        raise TypeError(f"{self} has no value before a function computes it: {instead}")
 
-    __int__ = __complex__ = __float__
+    __int__ = __complex__ = __index__ = __float__
 
     def __len__(self) -> int:
         raise TypeError(f"variable {self} has no length before a function computes it: use {self}.shape[0]")

@@ -367,6 +367,20 @@ def test_arguments_that_are_no_arrays(ctx, args, message):
         ca.jit(lambda p: p)(*args)
 
 
+@pytest.mark.parametrize("asks", [range, float, lambda n: [1, 2, 3][n]])
+def test_numbers_that_are_not_computed_yet(ctx, asks):
+    with pytest.raises(TypeError, match="n has no value before a function computes it: make it one of jit's static_ar"):
+        ca.jit(lambda n: asks(n))(2)
+
+
+def test_values_that_nobody_can_take(ctx):
+    state = ca.shared(np.float32(1), "state")
+    with pytest.raises(TypeError, match=r"state\.set_value\(\) takes a value, not the variable x"):
+        ca.jit(lambda x: state.set_value(x))(np.float32(2))
+    with pytest.raises(OverflowError, match=r"p\[0\] is 9223372036854775808, which int64 does not hold"):
+        ca.jit(lambda p: p[0] + 1)([2**63])
+
+
 def test_a_shape_that_disagrees_only_when_it_runs(ctx, rng):
     f = ca.jit(lambda x, y: x + y)
     f(draw(rng, 3), draw(rng, 3))
