@@ -18,12 +18,14 @@ from clarray.codegen import elementwise, reduction
 from clarray.codegen.lowering import lower
 from clarray.codegen.plan import Plan
 from clarray.codegen.reduce_spec import Row
-from clarray.core.aval import Aval, broadcast_shapes, size_of
+from clarray.core.aval import Aval, size_of
 from clarray.core.custom import ElementwiseCode, ReductionCode
 from clarray.core.expr import Expr
+from clarray.core.indexing import Put
 from clarray.core.layout import Layout
 from clarray.core.movement import View, astype
 from clarray.core.op import Composite, Ufunc
+from clarray.core.writing import PutSlice
 from clarray.device.context import Context
 from clarray.device.fallback import working_for
 from clarray.device.run import BoundPlan
@@ -34,11 +36,14 @@ from .crossings import side_by_side
 from .liveness import last_reads, ordered
 from .places import transfer_op
 from .plans import bits, copy_plan, frozen, hashable, with_scalars
+from .rebroadcast import check_broadcast
 from .schedule import Schedule
 from .shared import uploaded
 from .step import Step, axes_of
 from .tape import Place, Record, Slots, Tape, freeing, launcher
 from .variable import Apply, Constant, Variable
+
+WRITERS = (Put, PutSlice)  # their first operand may be where the result lies
 
 
 class Binder:
@@ -245,15 +250,17 @@ class Binder:
         layouts, extras = [p.layout for p in operands], [self.array(x, context) for x in step.extras]
         params, scalars = self.params[node], [self.values[x] for x in step.scalars]
         further = [p.layout for p in extras]
-        key = (node.op, "step", step.body, frozen(params), (len(layouts), *bits(scalars)), *layouts, *further)
+        writes = self.schedule.in_place and isinstance(node.op, WRITERS)
+        aliased = writes and self._dying(operands, [Layout.of(node.out.aval.dtype, self.shapes[node.out])]) == [0]
+        key = (node.op, "step", step.body, frozen(params), (len(layouts), aliased, *bits(scalars)), *layouts, *further)
         cached = hashable(key)
         bound = context.plans.get(key) if cached else None
         if bound is None:
-            plan = lower(node.op, layouts, params, context.traits, epilogue=step.body, extras=further)
+            plan = lower(node.op, layouts, params, context.traits, aliased=aliased, epilogue=step.body, extras=further)
             bound = self._bound(with_scalars(plan, scalars), step.outputs, context)
             if cached:
                 context.remember(key, bound)
-        made = self._run(bound, [*operands, *extras], step.outputs)
+        made = self._run(bound, [*operands, *extras], step.outputs, [0] if aliased else ())
         for x, place in zip(step.outputs, made, strict=True):
             if place.layout.dtype != x.aval.dtype:
                 place = self._launch(copy_plan(place.layout, x.aval.dtype, context), [place], [x], context)[0]
@@ -288,10 +295,9 @@ class Binder:
         self.places.update(zip(step.outputs, made, strict=True))
 
     def _dying(self, inputs: Sequence[Place], outputs: Sequence[Layout]) -> list[int]:
-        """For each result of an elementwise step the input that it may overwrite, or -1.
+        """For each result the input that it may overwrite, or -1; of an elementwise step, or of one that writes a part.
 
-        Such an input was made by this call, is read here for the last time and only element by element, and
-        fills its block.
+        Such an input was made by this call, is read here for the last time and fills its block.
         """
         slots = [p.slot for p in inputs]
         free = {
@@ -392,23 +398,3 @@ class Binder:
                 dead.setdefault(when, []).append(slot)
         for when, slots in dead.items():
             self.tape.steps[when] = freeing(self.tape.steps[when], slots)
-
-
-def check_broadcast(node: Apply, shapes: Mapping[Variable, tuple[int, ...]]) -> None:
-    """An axis that was not declared broadcastable does not stretch: gradients count on it."""
-    shape: Any = shapes[node.out]
-    if isinstance(node.op, ReductionCode):
-        shape = broadcast_shapes([shapes[x] for x in node.operands], node.op.name)
-    for x in node.operands:
-        own = shapes[x]
-        if own == shape:
-            continue
-        for k, n in enumerate(own):
-            axis = len(shape) - len(own) + k
-            if n == 1 and shape[axis] != 1 and x.aval.shape[k] != 1:
-                listed = " and ".join(str(shapes[y]) for y in node.operands)
-                raise ValueError(
-                    f"{node.op.name}(): operands have shapes {listed}; {x.described()} has one element along "
-                    f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
-                    f"{f' (the operation at {node.line})' if node.line else ''}"
-                )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clarray.core.aval import broadcast_shapes
+from clarray.core.custom import ReductionCode
 from clarray.core.movement import View
 
-from .variable import Variable
+from .variable import Apply, Variable
 
 
 class Rebroadcast(View):
@@ -54,3 +56,23 @@ def patternbroadcast(x: Variable, pattern: Sequence[bool]) -> Variable:
     if len(pattern) != x.ndim:
         raise ValueError(f"patternbroadcast(): {x} has {x.ndim} axes, the pattern {len(pattern)}")
     return rebroadcast(x, pattern=tuple(map(bool, pattern)))
+
+
+def check_broadcast(node: Apply, shapes: Mapping[Variable, tuple[int, ...]]) -> None:
+    """An axis that was not declared broadcastable does not stretch: gradients count on it."""
+    shape: Any = shapes[node.out]
+    if isinstance(node.op, ReductionCode):
+        shape = broadcast_shapes([shapes[x] for x in node.operands], node.op.name)
+    for x in node.operands:
+        own = shapes[x]
+        if own == shape:
+            continue
+        for k, n in enumerate(own):
+            axis = len(shape) - len(own) + k
+            if n == 1 and shape[axis] != 1 and x.aval.shape[k] != 1:
+                listed = " and ".join(str(shapes[y]) for y in node.operands)
+                raise ValueError(
+                    f"{node.op.name}(): operands have shapes {listed}; {x.described()} has one element along "
+                    f"axis {k}, which is not declared broadcastable: use T.row, T.col or T.addbroadcast(x, {k})"
+                    f"{f' (the operation at {node.line})' if node.line else ''}"
+                )

@@ -26,9 +26,9 @@ from clarray.device.current import context_for
 from . import failures, known
 from .arguments import filtered
 from .barriers import Barrier
-from .binder import check_broadcast
 from .origin import acts_for_a_node, quoted
 from .places import transfer_op
+from .rebroadcast import check_broadcast
 from .shared import SharedVariable, uploaded
 from .tracing import traced
 from .variable import Apply, Constant, Variable

@@ -7,6 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
+from clarray.graph.modes import get_mode
 
 # an index, made of what `take` gives: i an integer, v a vector of them, m a mask of the shape asked for;
 # the shape of what is written
@@ -165,6 +166,31 @@ def test_a_shared_table_is_updated_in_parts(ctx, rng):
     np.testing.assert_allclose(step([0, 5, 0], change), table[[0, 5, 0]].sum(), rtol=1e-5, atol=1e-5)
     np.add.at(table, [0, 5, 0], -change)
     np.testing.assert_allclose(s.get_value(), table, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["FAST_RUN", "DebugMode"])
+def test_writes_into_what_nobody_else_reads_copy_nothing(ctx, rng, mode):
+    x, v = T.fvector("x"), T.lvector("v")
+    whole = T.exp(x)
+    y = T.set_subtensor(whole[2:5], 1)
+    y = T.inc_subtensor(y[2:4], whole[3])
+    y = T.set_subtensor(y[v], 3.0)
+    y = T.inc_subtensor(y[v], 2.0)
+    y = T.set_subtensor(y[1:], y[:-1])  # what is written lies where it goes: copied
+    f, copying = (ca.function([x, v], y.transfer(None), mode=m) for m in (mode, get_mode().excluding("inplace")))
+    data, places = rng.normal(size=9).astype("f"), np.array([8, 0, 8])
+    wanted = np.exp(data)
+    wanted[2:5] = 1
+    wanted[2:4] += np.exp(data[3])
+    wanted[places] = 3
+    np.add.at(wanted, places, 2)
+    wanted[1:] = wanted[:-1].copy()
+    launches = []
+    for function in (f, copying):
+        np.testing.assert_allclose(function(data, places).numpy(), wanted, rtol=1e-5)
+        (tape,) = function._tapes.values()
+        launches.append(sum(len(record.bound.launchers) for record in tape.records if record.bound))
+    assert launches[1] - launches[0] == 3
 
 
 def test_errors_when_a_function_runs(ctx):
