@@ -11,7 +11,7 @@ import os
 import sys
 from contextvars import ContextVar, Token
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PACKAGE = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")  # with a separator at its end
 
 _line: ContextVar[str] = ContextVar("line", default="")
 

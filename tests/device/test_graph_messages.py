@@ -11,6 +11,7 @@ import pytest
 import clarray as ca
 import clarray.tensor as T
 from clarray.errors import DeviceError, OutOfDeviceMemory
+from clarray.graph import origin
 from clarray.graph.ends import MissingInputError, UnusedInputError
 from clarray.graph.rewriting.database import rewrite
 
@@ -185,6 +186,13 @@ def test_gradients_and_rewritten_nodes_point_at_the_forward_line(any_ctx, mode):
         file, _, number = line.rpartition(":")
         assert file == __file__
         assert int(first) <= int(number) <= int(last)
+
+
+def test_a_program_beside_the_package_is_the_users(any_ctx):
+    name = origin.PACKAGE[:-1] + "_programs.py"
+    scope = {"T": T}
+    exec(compile("x = T.exp(T.vector())", name, "exec"), scope)
+    assert scope["x"].owner.line == f"{name}:1"
 
 
 def test_out_of_memory_in_a_call(any_ctx):
