@@ -96,7 +96,8 @@ class Op:
     def _identity(self) -> Any:
         if self.__props__ is None:
             return id(self)
-        return type(self), tuple([getattr(self, name) for name in self.__props__])
+        values = tuple([getattr(self, name) for name in self.__props__])
+        return type(self), values, repr(values)  # 0.0 is not -0.0, and 1 neither 1.0 nor True
 
     def __eq__(self, other: Any) -> bool:
         return isinstance(other, Op) and self._identity() == other._identity()

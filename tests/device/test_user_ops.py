@@ -424,3 +424,26 @@ def test_errors_of_raw_operations(ctx):
         ROWS.op(None, 1, overwrites=[1])(x)
     with pytest.raises(TypeError, match=r"outputs of rows\(\): .*a pair"):
         ROWS.op(lambda x: 3, 1)(x)
+
+
+class Divided(ca.Op):
+    __props__ = ("by",)
+
+    def __init__(self, by):
+        self.by = by
+
+    def infer(self, x):
+        return x
+
+    def lower(self, x):
+        return x / self.by
+
+
+def test_operations_whose_props_have_other_bits_are_not_merged(ctx):
+    x = T.fvector("x")
+    assert Divided(2) == Divided(2)
+    assert len({Divided(1), Divided(1.0), Divided(True)}) == 3
+    plus, minus, again = ca.function([x], [Divided(0.0)(x), Divided(-0.0)(x), Divided(0.0)(x)])([1, -1])
+    np.testing.assert_array_equal(plus, [np.inf, -np.inf])
+    np.testing.assert_array_equal(minus, [-np.inf, np.inf])
+    np.testing.assert_array_equal(again, plus)
