@@ -46,6 +46,9 @@ def function(
 
     `updates` gives shared variables new values, computed from the old ones of all; `givens` replaces
     variables. Results are ndarrays, unless they are written `.transfer(None)`.
+
+    Several threads may call a function. Where they update the same variables they take turns under a lock of their own:
+    a call reads the values that are there when it begins.
     """
     if not isinstance(inputs, list | tuple):
         raise TypeError(f"function(): inputs is a list of variables, {type(inputs).__name__} came; write [x]")
