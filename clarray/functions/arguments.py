@@ -30,7 +30,11 @@ def as_operand(x: Any, who: str = "asarray") -> Any:
 
 def holds_variables(x: list[Any] | tuple[Any, ...]) -> bool:
     """Whether there is a variable of a graph in nested lists."""
-    return any(is_symbolic(v) or (isinstance(v, list | tuple) and holds_variables(v)) for v in x)
+    kinds = set(map(type, x))  # few, where elements are many
+    if any(getattr(kind, "_bind_rank", 0) > 1 for kind in kinds):
+        return True
+    nested = any(issubclass(kind, list | tuple) for kind in kinds)
+    return nested and any(isinstance(v, list | tuple) and holds_variables(v) for v in x)
 
 
 def is_symbolic(x: Any) -> bool:
@@ -43,8 +47,8 @@ def shape_of(shape: Any) -> tuple[int, ...]:
     if is_symbolic(shape):
         return tuple(shape) if shape.ndim else (shape,)
     if isinstance(shape, Iterable):
-        return tuple(n if is_symbolic(n) else n.__index__() for n in shape)
-    return (shape.__index__(),)
+        return tuple(n if is_symbolic(n) else index(n) for n in shape)
+    return (index(shape),)
 
 
 def extents(x: Any) -> tuple[Any, ...]:

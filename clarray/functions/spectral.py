@@ -155,12 +155,16 @@ def _tolerance(x: Any, rtol: Any) -> Any:
 
 
 def cond(x: Any, p: Any = None) -> Any:
-    """The condition number of each matrix: the greatest by the least singular value, or, in a norm `p`, |x| |x^-1|."""
+    """The condition number of each matrix: the greatest by the least singular value, or, in a norm `p`, |x| |x^-1|.
+
+    The least singular value of a singular matrix is seldom just zero; in a norm, one is a LinAlgError.
+    """
     x = as_operand(x, "cond")
     if p in (None, 2, -2):
         values = svdvals(x)
         greatest, least = ops.max(values, axis=-1), ops.min(values, axis=-1)
-        return ops.divide(least, greatest) if p == -2 else ops.divide(greatest, least)
+        ratio = ops.divide(least, greatest) if p == -2 else ops.divide(greatest, least)
+        return ops.where(ops.equal(greatest, 0), np.array(inf, ratio.dtype)[()], ratio)  # as NumPy has it for zeros
     if p not in ("fro", "nuc", 1, -1, inf, -inf):
         raise ValueError(f"cond(): p is None, 'fro', 'nuc', +-1, +-2 or +-inf; {p!r} came")
     return ops.multiply(matrix_norm(x, ord=p), matrix_norm(inv(x), ord=p))

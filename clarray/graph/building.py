@@ -106,6 +106,9 @@ def extents(shape: Any, who: str, ndim: int | None = None) -> tuple[Any, ...]:
     if isinstance(shape, np.ndarray):
         shape = shape.tolist()
     parts = shape if isinstance(shape, Sequence) else (shape,)
+    for n in parts:
+        if not hasattr(n, "__index__") and not isinstance(n, Variable):
+            raise TypeError(f"{who}(): an extent is an integer or an integer scalar variable, {n!r} came")
     result = tuple(n if isinstance(n, Variable) else int(n.__index__()) for n in parts)
     for n in result:
         if isinstance(n, Variable) and (n.ndim or n.aval.dtype.kind not in "iu"):

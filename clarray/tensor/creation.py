@@ -132,8 +132,7 @@ def _floating(value: Any) -> Variable:
 
 def eye(n: Any, m: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """Ones on the k-th diagonal, zeros elsewhere; extents and k may be variables."""
-    rows, columns = arange(n).dimshuffle(0, "x"), arange(n if m is None else m).dimshuffle("x", 0)
-    return ops.equal(columns - rows, k).astype(floating(dtype))
+    return ops.equal(_above((n, n if m is None else m), "eye"), k).astype(floating(dtype))
 
 
 def identity(n: Any, dtype: Any = None) -> Variable:
@@ -149,8 +148,13 @@ def identity_like(x: Any) -> Variable:
 
 def tri(N: Any, M: Any = None, k: Any = 0, dtype: Any = None) -> Variable:
     """Ones on and below the k-th diagonal, zeros above."""
-    rows, columns = arange(N).dimshuffle(0, "x"), arange(N if M is None else M).dimshuffle("x", 0)
-    return ops.less_equal(columns - rows, k).astype(floating(dtype))
+    return ops.less_equal(_above((N, N if M is None else M), "tri"), k).astype(floating(dtype))
+
+
+def _above(shape: tuple[Any, Any], who: str) -> Variable:
+    """How far above the diagonal each element of a matrix is."""
+    rows, columns = extents(shape, who)
+    return arange(columns).dimshuffle("x", 0) - arange(rows).dimshuffle(0, "x")
 
 
 def tril(m: Any, k: Any = 0) -> Variable:

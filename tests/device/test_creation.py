@@ -37,6 +37,12 @@ def test_full(ctx, rng):
         ca.full(3, 300, np.int8)
 
 
+def test_extents_are_integers(ctx):
+    for shape in (2.5, (2, 2.5), "ab"):
+        with pytest.raises(TypeError, match="integer"):
+            ca.zeros(shape)
+
+
 def test_like(ctx, rng):
     x = rng.standard_normal((4, 3, 5)).astype(np.float32).transpose(2, 0, 1)
     a = ca.asarray(np.ascontiguousarray(x.transpose(1, 2, 0))).transpose(2, 0, 1)

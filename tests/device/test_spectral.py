@@ -193,6 +193,7 @@ def test_what_follows(ctx, rng):
     )
     assert ca.linalg.pinv(ca.zeros((0, 3), dtype="float32")).shape == (3, 0)
     np.testing.assert_allclose(ca.linalg.cond(x[0]).numpy(), np.linalg.cond(a[0]), rtol=1e-4)
+    assert [ca.linalg.cond(ca.zeros((2, 2), "float32"), p).item() for p in (2, -2)] == [np.inf, np.inf]
     for order in ("nuc", 2, -2):
         np.testing.assert_allclose(ca.linalg.matrix_norm(x, ord=order).numpy(), np.linalg.matrix_norm(a, ord=order),
                                    rtol=1e-4, atol=1e-5)  # fmt: skip

@@ -6,6 +6,7 @@ import pytest
 import clarray as ca
 import clarray.tensor as T
 from clarray.device.stats import stats
+from clarray.functions.arguments import holds_variables
 
 
 def draw(rng, *shape):
@@ -123,3 +124,17 @@ def test_an_integer_argument_may_be_an_extent(ctx):
     for n in (2, 5):
         np.testing.assert_array_equal(f(n, np.float32(3)).numpy(), np.full((n, n), 3))
     assert len(traces) == 1
+
+
+def test_elements_of_long_lists_are_not_asked_one_by_one():
+    """Whether a list holds variables is seen from the types of its elements."""
+    asked = []
+
+    class Number(float):
+        def __getattr__(self, name):
+            asked.append(name)
+            raise AttributeError(name)
+
+    assert not holds_variables([[Number(1)] * 3, (Number(2),)])
+    assert asked == []
+    assert holds_variables([[1.0, (2.0, T.scalar())]])

@@ -77,6 +77,14 @@ def test_what_is_not_there():
         T.basic.nonesuch  # noqa: B018
 
 
+def test_extents_are_integers():
+    for make in (T.eye, T.tri, T.zeros):
+        with pytest.raises(TypeError, match="integer"):
+            make(2.5)
+    with pytest.raises(TypeError, match=r"eye\(\): an extent is an integer scalar"):
+        T.eye(3, T.dscalar())
+
+
 def test_constructors():
     for prefix, dtype in PREFIXES.items():
         for rank, pattern in PATTERNS.items():
