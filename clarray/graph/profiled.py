@@ -18,7 +18,7 @@ from .function import Function
 from .nodes import GpuOp
 from .profile import ProfileStats, Work
 from .step import Step
-from .tape import Record, Slots, Tape
+from .tape import Record, Slots, Tape, Watch
 
 COPY, OUTSIDE = "GpuContiguous", "outside the steps"  # rows that are no step: copies into C order, and all else
 
@@ -100,8 +100,6 @@ class ProfiledFunction(Function):
 
     def _watched(self, tape: Tape) -> Tape:
         self._bound += 1
-        if type(tape) is not Tape:  # a mode looks on already: kernels are its own, too
-            return tape
         return WatchedTape(tape, self)
 
     def _work(self, key: Step | str) -> Work:
@@ -117,13 +115,21 @@ class ProfiledFunction(Function):
             self.profile.nodes[key] = found
         return found
 
-    def _run(self, tape: Tape, slots: Slots) -> Slots:
-        """Run a tape; each step is billed for what it enqueues."""
+    def _run(self, tape: Tape, slots: Slots, first: Watch | None = None, last: Watch | None = None) -> Slots:
+        """Run a tape; each step is billed for what it enqueues, but not for what a mode does `first` and `last`."""
         began = perf_counter()
-        clock = began
+        clock, looked_on = began, 0.0
+
+        def look(watch: Watch | None, record: Record, slots: Slots) -> None:
+            nonlocal looked_on
+            if watch is not None:
+                start = perf_counter()
+                watch(record, slots)
+                looked_on += perf_counter() - start
 
         def before(record: Record, slots: Slots) -> None:
             nonlocal clock
+            look(first, record, slots)
             for recorder in self._recorders.values():
                 recorder.key = record.step or COPY
             clock = perf_counter()
@@ -138,13 +144,14 @@ class ProfiledFunction(Function):
                 work.peak = max(work.peak, peak)
                 self.profile.memory_peak = max(self.profile.memory_peak, peak)
                 self.profile.memory_own = max(self.profile.memory_own, peak - used)
+            for recorder in self._recorders.values():
+                recorder.key = None
+            look(last, record, slots)
 
-        slots = tape.run_watched(slots, before, after)
-        for recorder in self._recorders.values():
-            recorder.key = None
+        slots = Tape.run_watched(tape, slots, before, after)
         taken = perf_counter() - began
         self._in_tapes += taken
-        self.profile.enqueue_time += taken
+        self.profile.enqueue_time += taken - looked_on
         return slots
 
 
@@ -162,3 +169,7 @@ class WatchedTape(Tape):
     def run(self, slots: Slots) -> Slots:
         """`Tape.run`, timed."""
         return self._function._run(self, slots)
+
+    def run_watched(self, slots: Slots, before: Watch, after: Watch) -> Slots:
+        """`Tape.run_watched`, timed."""
+        return self._function._run(self, slots, before, after)

@@ -98,9 +98,9 @@ class Stage:
         if tape is None:
             binder = Binder(schedule, home, layouts, offsets, host_values)
             tape = binder.bind(self.fresh)
+            tape = self.watch(tape) if self.watch is not None else tape
             if self.watcher is not None:
                 tape = self.watcher(tape, binder)
-            tape = self.watch(tape) if self.watch is not None else tape
             self.tapes[found] = tape
             if len(self.tapes) > TAPES:
                 self.tapes.popitem(last=False)

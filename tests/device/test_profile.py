@@ -187,6 +187,7 @@ def test_modes_that_check_go_on_checking(ctx):
         f([-1, 1])
     assert f.profile.fct_callcount == 1
     assert f.profile.launches >= 1
+    assert f.profile.class_callcount()["GpuElemwise"] >= 1  # the mode's own launches stand beside the steps
 
 
 def test_several_devices(ctx, rng):
