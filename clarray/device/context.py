@@ -120,6 +120,12 @@ class Context:
     def __reduce__(self) -> Any:
         return kept_context, (name_to_keep(self),)
 
+    def __copy__(self) -> Context:
+        """Another one of the same device, queue and memory, whose parts may be exchanged: what tuning tries."""
+        made = object.__new__(type(self))
+        made.__dict__.update(self.__dict__)
+        return made
+
     def __deepcopy__(self, memo: Any) -> Context:
         return self
 
