@@ -356,7 +356,7 @@ class GpuArray(ArrayOperators):
         if movement.is_basic(index):
             try:
                 return movement.slice_(self, index=movement.freeze(index))
-            except AttributeError:  # a variable in a slice
+            except TypeError:  # a variable in a slice
                 return self._get(self, index)
         return self._get(self, index)
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from clarray.core import indexing, ops
+from clarray.core import indexing, movement, ops
 from clarray.core.aval import broadcast_shapes, broadcasts_to
 from clarray.core.cumulative import cumulative_sum
 from clarray.core.expr import Builder
@@ -34,6 +34,8 @@ def get(x: GpuArray, index: Any) -> GpuArray:
     for part in _flat(index):
         if getattr(part, "_bind_rank", 0) > 1:
             return part._item(x, index)
+    if movement.is_basic(index):
+        movement.freeze(index)  # which has raised before, and raises again
     found = indexing.arrange(_positions(x, indexing.expand(index, x.ndim)))
     view = x[found.basic]
     if not found.arrays:

@@ -6,6 +6,7 @@ memory that nobody touches. So indexing, reshaping and their errors are NumPy's 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
@@ -251,11 +252,11 @@ def freeze(index: Any) -> tuple[Any, ...]:
     frozen: list[Any] = []
     for part in parts:
         if isinstance(part, slice):
-            frozen.append(tuple(None if v is None else v.__index__() for v in (part.start, part.stop, part.step)))
+            frozen.append(tuple(None if v is None else operator.index(v) for v in (part.start, part.stop, part.step)))
         elif part is Ellipsis:
             frozen.append(ELLIPSIS)
         else:
-            frozen.append(None if part is None else part.__index__())
+            frozen.append(None if part is None else operator.index(part))
     return tuple(frozen)
 
 

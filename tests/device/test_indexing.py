@@ -89,6 +89,11 @@ def test_refuses(ctx):
     for index in ([0.5], ca.asarray([1.0], dtype="f4"), ([0], [0], [0]), ([0, 1], [0, 1, 2]), "x", (..., [0], ...)):
         with pytest.raises(IndexError):
             a[index]
+    for index in (slice(None, 1.5), (0, slice("x", None)), slice(ca.asarray([1, 2]), None)):
+        with pytest.raises(TypeError):
+            a[index]
+        with pytest.raises(TypeError):
+            a[index] = 1
     for mask in ([True, False], np.ones((3, 3), bool), ca.asarray([True] * 4)):
         with pytest.raises(IndexError, match="boolean index did not match"):
             a[mask]
