@@ -1,4 +1,4 @@
-"""What graphs do depends little on the device: where tests are sampled, a quarter of these is drawn anew for each run."""
+"""What graphs do depends little on the device: where tests are sampled, a quarter is drawn anew for each run."""
 
 import os
 import random
