@@ -67,13 +67,13 @@ from . import gradient as gradient
 from .gradient import Lop, Rop, hessian, hessian_vector, jacobian, subgraph_grad
 from .graph.arguments import In, Out
 from .graph.function import Function, function
-from .graph.from_graph import OpFromGraph
-from .graph.jit import jit
+from .graph.own.from_graph import OpFromGraph
+from .graph.tracing.jit import jit
 from .graph.modes import Mode
-from .graph.printing import debugprint, pp
+from .graph.inside.printing import debugprint, pp
 from .graph.shared import shared
-from .graph.transforms import grad, value_and_grad
-from .graph.user_ops import Op
+from .graph.tracing.transforms import grad, value_and_grad
+from .graph.own.user_ops import Op
 
 # protocols
 from .interop import numpy as _numpy

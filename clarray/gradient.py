@@ -1,6 +1,6 @@
 """Derivatives of graphs under the names of `theano.gradient`."""
 
-from clarray.graph.absent import (
+from clarray.graph.gradients.absent import (
     DisconnectedInputError,
     DisconnectedType,
     NullType,
@@ -8,10 +8,10 @@ from clarray.graph.absent import (
     grad_not_implemented,
     grad_undefined,
 )
-from clarray.graph.barriers import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
-from clarray.graph.derivatives import Lop, Rop, hessian, hessian_vector, jacobian, subgraph_grad
-from clarray.graph.gradient import grad
-from clarray.graph.verify import GradientError, numeric_grad, verify_grad
+from clarray.graph.gradients.barriers import consider_constant, disconnected_grad, grad_clip, grad_scale, zero_grad
+from clarray.graph.gradients.derivatives import Lop, Rop, hessian, hessian_vector, jacobian, subgraph_grad
+from clarray.graph.gradients.gradient import grad
+from clarray.graph.gradients.verify import GradientError, numeric_grad, verify_grad
 
 __all__ = [
     "DisconnectedInputError", "DisconnectedType", "GradientError", "Lop", "NullType", "NullTypeGradError", "Rop",

@@ -1,8 +1,8 @@
 """Looking at graphs: `debugprint`, `pp` and `pydotprint`; `Print` looks at values."""
 
-from clarray.graph.picture import pydotprint
-from clarray.graph.printing import debugprint, pp
-from clarray.graph.showing import Print
+from clarray.graph.inside.picture import pydotprint
+from clarray.graph.inside.printing import debugprint, pp
+from clarray.graph.inside.showing import Print
 
 pprint = pp
 

@@ -1,5 +1,5 @@
 """What programs take from `theano.gof.op`."""
 
-from clarray.graph.testvalues import get_test_value
+from clarray.graph.inside.testvalues import get_test_value
 
 __all__ = ["get_test_value"]

@@ -15,7 +15,7 @@ from clarray.core.aval import Aval
 from clarray.core.op import Op
 
 from .origin import current_line
-from .tracing import default_float
+from .tracing.tracing import default_float
 from .variable import Apply, Constant, Hole, Variable
 
 
@@ -78,7 +78,7 @@ def apply(op: Op, operands: Sequence[Any], params: Mapping[str, Any]) -> Any:
         raise
     node = Apply(op, inputs, count, kept, avals, fp64, current_line())
     if config.compute_test_value != "off":
-        from .testvalues import compute
+        from .inside.testvalues import compute
 
         compute(node)
     return node.outputs[0] if len(node.outputs) == 1 else node.outputs

@@ -14,16 +14,16 @@ from clarray.device.current import context_for
 
 from .arguments import In, Out, filtered
 from .building import as_variable
-from .compiled import Maker, outline
 from .ends import check_leaves, end_of, stripped, viewed
+from .inside.testvalues import without_test_values
 from .modes import Mode, get_mode
 from .origin import user_line
 from .request import as_in, as_outs, changes_of, check_distinct, converted, pairs, replacements, states_of
 from .rewriting import rebuilt
+from .running.compiled import Maker, outline
+from .running.stages import downloaded, staged
+from .running.tape import Tape
 from .shared import Container, SharedVariable
-from .stages import downloaded, staged
-from .tape import Tape
-from .testvalues import without_test_values
 from .variable import Variable
 from .walk import leaves
 
@@ -73,7 +73,7 @@ def function(
 
 def class_for(profile: Any) -> type[Function]:
     """The class of functions that keep a profile, if one is wanted; by the flag of that name where nothing is said."""
-    from .profiled import ProfiledFunction
+    from .inside.profiled import ProfiledFunction
 
     return ProfiledFunction if (config.profile if profile is None else profile) else Function
 
@@ -346,7 +346,7 @@ class Function:
 
         Arrows say dtype and shape (of the last call). Where it was profiled, colours say how long kernels took.
         """
-        from .picture import plot
+        from .inside.picture import plot
 
         return plot(self, path)
 

@@ -23,7 +23,7 @@ from clarray.core.writing import add_slice, put_slice
 
 from .building import as_variable, constant
 from .rebroadcast import addbroadcast
-from .tracing import traced
+from .tracing.tracing import traced
 from .variable import Constant, Variable
 
 INT64 = np.dtype("int64")

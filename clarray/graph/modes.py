@@ -17,9 +17,9 @@ from .rewriting.database import PHASES, Query, known_names
 from .rewriting.rebuild import Applied
 
 if TYPE_CHECKING:
-    from .binder import Binder
     from .function import Function
-    from .tape import Tape
+    from .running.binder import Binder
+    from .running.tape import Tape
 
 Watcher = Callable[["Tape", "Binder"], Any]
 
@@ -115,13 +115,13 @@ def _default() -> Mode:
 
 
 def _debug() -> Mode:
-    from .debugging import DebugMode
+    from .inside.debugging import DebugMode
 
     return DebugMode()
 
 
 def _guard() -> Mode:
-    from .nanguard import NanGuardMode
+    from .inside.nanguard import NanGuardMode
 
     return NanGuardMode()
 

@@ -23,7 +23,7 @@ from clarray.core.op import Op
 from clarray.core.operators import Operators
 
 from .origin import asked_by_user
-from .tracing import traced
+from .tracing.tracing import traced
 
 RANKS = ("scalar", "vector", "matrix", "tensor3", "tensor4", "tensor5")
 

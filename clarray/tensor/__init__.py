@@ -21,8 +21,8 @@ from clarray.gradient import (
 )
 from clarray.graph.building import as_variable as as_tensor_variable
 from clarray.graph.building import constant
-from clarray.graph.nodes import Elemwise
 from clarray.graph.rebroadcast import addbroadcast, patternbroadcast, unbroadcast
+from clarray.graph.running.nodes import Elemwise
 from clarray.graph.shared import SharedVariable as TensorSharedVariable
 from clarray.graph.shared import shared
 from clarray.graph.variable import Constant as TensorConstant

@@ -13,7 +13,7 @@ from clarray.core.op import Op
 from clarray.core.places import positions_along
 from clarray.core.writing import put_slice
 from clarray.graph.building import apply, as_variable, constant, extents
-from clarray.graph.known import arange as arange_op
+from clarray.graph.running.known import arange as arange_op
 from clarray.graph.variable import Constant, Variable
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from clarray.graph.nodes import Elemwise
-from clarray.graph.nodes import GpuCAReduce as CAReduce
-from clarray.graph.nodes import GpuDimShuffle as DimShuffle
+from clarray.graph.running.nodes import Elemwise
+from clarray.graph.running.nodes import GpuCAReduce as CAReduce
+from clarray.graph.running.nodes import GpuDimShuffle as DimShuffle
 
 __all__ = ["CAReduce", "DimShuffle", "Elemwise"]

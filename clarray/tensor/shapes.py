@@ -16,7 +16,7 @@ from clarray.core.indexing import take as take_op
 from clarray.core.op import Op
 from clarray.functions import manipulation
 from clarray.graph.building import as_variable, constant, extents
-from clarray.graph.known import count
+from clarray.graph.running.known import count
 from clarray.graph.variable import Constant, Variable
 
 WHOLE = slice(None)

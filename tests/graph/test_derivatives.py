@@ -11,8 +11,8 @@ import clarray.tensor as T
 from clarray.core.aval import Aval
 from clarray.core.op import Composite, Op
 from clarray.gradient import DisconnectedInputError, DisconnectedType, NullTypeGradError, grad_undefined
-from clarray.graph.batching import batched
-from clarray.graph.layered import layered
+from clarray.graph.gradients.batching import batched
+from clarray.graph.gradients.layered import layered
 from clarray.graph.walk import toposort
 
 MODE = "FAST_COMPILE"  # kernels of one operation each: the tests share them

@@ -7,7 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.stages import TAPES
+from clarray.graph.running.stages import TAPES
 
 F32 = np.dtype("float32")
 

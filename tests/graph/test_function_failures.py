@@ -15,7 +15,7 @@ from clarray.device.memory import Memory
 from clarray.device.run import Launcher
 from clarray.errors import DeviceError, OutOfDeviceMemory
 from clarray.graph import function as function_module
-from clarray.graph import stages as stages_module
+from clarray.graph.running import stages as stages_module
 
 
 class Injected(Exception):

@@ -7,7 +7,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.liveness import ordered
+from clarray.graph.running.liveness import ordered
 
 N = 512
 UNIT = 4 * N * N  # bytes of one matrix

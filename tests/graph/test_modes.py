@@ -13,7 +13,7 @@ from clarray.array import transfer
 from clarray.compile import DebugMode, Mode, NanGuardMode, get_default_mode, get_mode, predefined_modes
 from clarray.core import ops
 from clarray.errors import BadKernel, BadRewrite, NotFinite
-from clarray.graph import reference
+from clarray.graph.inside import reference
 from clarray.graph.rewriting import DATABASE, rewrite
 from clarray.graph.rewriting.database import remove
 

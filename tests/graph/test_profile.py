@@ -15,8 +15,8 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.profile import ProfileStats, _told_at_exit, table
-from clarray.graph.profile import seconds as told
+from clarray.graph.inside.profile import ProfileStats, _told_at_exit, table
+from clarray.graph.inside.profile import seconds as told
 
 
 @pytest.fixture(autouse=True)

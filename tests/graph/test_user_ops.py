@@ -11,7 +11,7 @@ import pytest
 import clarray as ca
 import clarray.tensor as T
 from clarray.device.stats import stats
-from clarray.graph.gradient import NullTypeGradError
+from clarray.graph.gradients.gradient import NullTypeGradError
 
 
 class Rotate(ca.Op):

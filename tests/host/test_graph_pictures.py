@@ -11,7 +11,7 @@ import pytest
 
 import clarray as ca
 import clarray.tensor as T
-from clarray.graph.drawing import CHAR, Arrow, Box, Drawing
+from clarray.graph.inside.drawing import CHAR, Arrow, Box, Drawing
 from clarray.printing import pydotprint
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,7 +11,7 @@ import pytest
 import clarray as ca
 import clarray.tensor as T
 from clarray.core import movement, ops
-from clarray.graph.printing import pp
+from clarray.graph.inside.printing import pp
 from clarray.graph.rewriting import COMPILED, DIFFERENTIATED, rebuilt
 from clarray.graph.variable import Constant
 from clarray.graph.walk import toposort

@@ -10,8 +10,8 @@ from rewrite_cases import CASES, DECLINED, k, m, n, x
 
 import clarray.tensor as T
 from clarray.core import ops
-from clarray.graph.estimates import Estimates, difference
-from clarray.graph.printing import pp
+from clarray.graph.inside.estimates import Estimates, difference
+from clarray.graph.inside.printing import pp
 from clarray.graph.rewriting import COMPILED, DATABASE, Query, rebuilt, rewrite
 from clarray.graph.rewriting.database import remove
 from clarray.graph.walk import leaves, toposort

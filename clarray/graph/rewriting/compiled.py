@@ -10,8 +10,8 @@ from typing import Any
 
 from clarray.core.op import Composite
 
-from ..barriers import Barrier
 from ..building import as_variable
+from ..gradients.barriers import Barrier
 from ..places import moves, transfer_op
 from ..variable import Apply, Variable
 from ..walk import toposort

@@ -5,8 +5,8 @@ from __future__ import annotations
 from clarray.core import movement, ops
 from clarray.core.op import Op
 
-from .. import known
 from ..building import constant
+from ..running import known
 from ..variable import Apply, Constant, Variable
 from .database import rewrite
 from .matching import as_type, number, uniform, value_of

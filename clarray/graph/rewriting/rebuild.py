@@ -15,7 +15,7 @@ from typing import Any
 
 from clarray.config import config
 
-from ..failures import in_rewrite
+from ..inside.failures import in_rewrite
 from ..origin import made_for
 from ..variable import Apply, Constant, Variable
 from ..walk import toposort
@@ -84,7 +84,7 @@ class Rebuild:
                 for old, new in zip(node.outputs, made.outputs, strict=True):
                     new.name = old.name
             if config.compute_test_value != "off":
-                from ..testvalues import compute
+                from ..inside.testvalues import compute
 
                 compute(made, quiet=True)
             with made_for(node.line):

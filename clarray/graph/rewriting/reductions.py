@@ -11,7 +11,7 @@ import numpy as np
 from clarray.core import movement, ops
 from clarray.core.aval import normalize_axes
 
-from ..known import count
+from ..running.known import count
 from ..variable import Apply, Variable
 from .database import rewrite
 from .matching import made_by, number, value_of

@@ -1,0 +1,1 @@
+"""Operations of a user's own, and graphs that are operations."""

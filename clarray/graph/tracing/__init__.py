@@ -1,0 +1,1 @@
+"""Python functions traced into graphs: jit, grad and value_and_grad."""
