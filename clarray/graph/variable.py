@@ -20,8 +20,8 @@ from clarray.config import config
 from clarray.core import dtypes, movement
 from clarray.core.aval import Aval
 from clarray.core.op import Op
-from clarray.core.operators import Operators
 
+from .conversions import Conversions
 from .origin import asked_by_user
 from .tracing.tracing import traced
 
@@ -153,7 +153,7 @@ def _read(op: Op, operands: tuple[Variable, ...]) -> tuple[Variable, ...]:
     return tuple([x for k, x in enumerate(operands) if k not in op.shape_only]) if op.shape_only else operands
 
 
-class Variable(Operators):
+class Variable(Conversions):
     """A value that a compiled function computes: an input, or a result of an operation.
 
     `==` compares identity (use `T.eq` for elements), so that variables are keys of dictionaries.
@@ -297,120 +297,6 @@ class Variable(Operators):
 
     def __contains__(self, value: Any) -> bool:
         raise TypeError(f"`in` asks for elements of {self}, which are not computed yet: use T.any(T.eq(x, value))")
-
-    # views and conversions
-
-    def astype(self, dtype: Any, copy: bool = True) -> Variable:
-        """The elements converted to `dtype`."""
-        wanted = np.dtype(config.floatX if isinstance(dtype, str) and dtype == "floatX" else dtype)
-        if wanted == self.aval.dtype and self.aval.weak is None:
-            return self
-        return movement.astype(self, dtype=wanted)
-
-    def reshape(self, *shape: Any, ndim: int | None = None) -> Variable:
-        """Another shape of the same size; extents may be variables, and one of them -1."""
-        from .building import extents
-
-        return movement.reshape(self, shape=extents(shape[0] if len(shape) == 1 else shape, "reshape", ndim))
-
-    def dimshuffle(self, *pattern: Any) -> Variable:
-        """Axes in another order: an int is an axis of this variable, 'x' a new axis of one element.
-
-        Axes that are left out have to be broadcastable.
-        """
-        wanted = pattern[0] if len(pattern) == 1 and isinstance(pattern[0], list | tuple) else pattern
-        axes = [a for a in wanted if a != "x"]
-        for a in axes:
-            if isinstance(a, bool) or not isinstance(a, int | np.integer) or not -self.ndim <= a < self.ndim:
-                raise ValueError(f"dimshuffle{tuple(wanted)}: {a!r} is neither 'x' nor an axis of {self.described()}")
-        axes = [int(a) % self.ndim for a in axes]
-        if len(set(axes)) != len(axes):
-            raise ValueError(f"dimshuffle{tuple(wanted)} names an axis twice")
-        dropped = [a for a in range(self.ndim) if a not in axes]
-        for a in dropped:
-            if not self.broadcastable[a]:
-                raise ValueError(
-                    f"dimshuffle{tuple(wanted)} leaves out axis {a} of {self}, which is not broadcastable: {self.type}"
-                )
-        result = self
-        if dropped:
-            result = Variable._item(result, tuple(0 if a in dropped else slice(None) for a in range(self.ndim)))
-        order = tuple(sorted(axes).index(a) for a in axes)
-        if order != tuple(range(len(order))):
-            result = movement.permute_dims(result, axes=order)
-        if len(axes) != len(wanted):
-            result = Variable._item(result, tuple(None if a == "x" else slice(None) for a in wanted))
-        return result
-
-    def transpose(self, *axes: Any) -> Variable:
-        """Axes in another order; reversed where none is given."""
-        wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], Sequence)) else axes
-        order = tuple(wanted) if wanted else tuple(range(self.ndim))[::-1]
-        return movement.permute_dims(self, axes=tuple(int(a) for a in order))
-
-    @property
-    def T(self) -> Variable:
-        """The axes reversed."""
-        return self if self.ndim < 2 else self.transpose()
-
-    @property
-    def mT(self) -> Variable:
-        """The last two axes exchanged."""
-        return self.swapaxes(-2, -1)
-
-    def flatten(self, ndim: int = 1) -> Variable:
-        """The last axes joined so that `ndim` are left."""
-        if not 1 <= ndim <= max(self.ndim, 1):
-            raise ValueError(f"flatten({ndim}): {self} has {self.ndim} axes")
-        if ndim == self.ndim:
-            return self
-        return self.reshape((*(self.shape[k] for k in range(ndim - 1)), -1))
-
-    def ravel(self) -> Variable:
-        """One axis."""
-        return self.flatten()
-
-    def squeeze(self, axis: Any = None) -> Variable:
-        """Without the broadcastable axes, or without those named, which must turn out to have one element."""
-        given = axis if isinstance(axis, Sequence) else (axis,)
-        gone = [k for k, b in enumerate(self.broadcastable) if b] if axis is None else [a % self.ndim for a in given]
-        pattern = tuple(True if k in gone else None for k in range(self.ndim))
-        one = self if all(self.broadcastable[k] for k in gone) else Op.registry["rebroadcast"](self, pattern=pattern)
-        return one.dimshuffle(*(k for k in range(self.ndim) if k not in gone))
-
-    def swapaxes(self, a: int, b: int) -> Variable:
-        """Two axes exchanged."""
-        order = list(range(self.ndim))
-        order[a], order[b] = order[b], order[a]
-        return self.transpose(*order)
-
-    def dot(self, other: Any) -> Variable:
-        """NumPy's dot."""
-        return Variable._dot(self, other)
-
-    def copy(self, name: str | None = None) -> Variable:
-        """The same value under another identity."""
-        result: Variable = movement.astype(self, dtype=self.aval.dtype)
-        result.name = name
-        return result
-
-    def norm(self, ord: Any = 2, axis: Any = None, keepdims: bool = False) -> Variable:
-        """The vector norm of this order along `axis`."""
-        registry = Op.registry
-        size = abs(self)
-        if ord in (float("inf"), -float("inf")):
-            return (size.max if ord > 0 else size.min)(axis=axis, keepdims=keepdims)
-        if ord == 0:
-            return registry["count_nonzero"](self, axis=axis, keepdims=keepdims).astype(size.dtype)
-        if ord == 2:
-            return registry["sqrt"]((size * size).sum(axis=axis, keepdims=keepdims))
-        return (size**ord).sum(axis=axis, keepdims=keepdims) ** (1 / ord)
-
-    def transfer(self, target: Any) -> Variable:
-        """The value on a device: None is where it is computed, 'cpu' the host, else a device or a context's name."""
-        from .places import transfer
-
-        return transfer(self, target)
 
     def __getitem__(self, index: Any) -> Variable:
         part = Variable._item(self, index)
