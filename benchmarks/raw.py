@@ -40,6 +40,46 @@ kernel void add_vectors(
     for (long i = first; i < last; i++)
         o[i] = a[i] + b[i];
 }
+float fast_exp(float x)
+{
+    const float shifted = x * 1.44269504f + 0x1.8p23f, n = shifted - 0x1.8p23f, r = x - n * 0.693147182f;
+    const float q = 0.16666667f + r * (0.04166667f + r * (0.008333333f + r * 0.0013888889f));
+    const float p = 1 + r * (1 + r * (0.5f + r * q));
+    return as_float(as_int(p) + (as_int(shifted) << 23));
+}
+float8 fast_exp8(float8 x)
+{
+    const float8 shifted = x * 1.44269504f + 0x1.8p23f, n = shifted - 0x1.8p23f, r = x - n * 0.693147182f;
+    const float8 q = 0.16666667f + r * (0.04166667f + r * (0.008333333f + r * 0.0013888889f));
+    const float8 p = 1 + r * (1 + r * (0.5f + r * q));
+    return as_float8(as_int8(p) + (as_int8(shifted) << 23));
+}
+kernel void tanh_items(
+    global const float *restrict a, global const float *restrict b, global float *restrict o, const long n)
+{
+    for (long i = get_global_id(0); i < n; i += get_global_size(0))
+        o[i] = tanh(a[i] * b[i] + 1) * exp(-a[i]);
+}
+kernel void tanh_chunks(
+    global const float *restrict a, global const float *restrict b, global float *restrict o, const long n)
+{
+    const long chunk = (n + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, n);
+    for (long i = first; i < last; i++) {
+        const float u = a[i] * b[i] + 1, v = u < -9 ? -9 : u > 9 ? 9 : u;
+        o[i] = (1 - 2 / (fast_exp(2 * v) + 1)) * fast_exp(-a[i]);
+    }
+}
+kernel void tanh_vectors(
+    global const float8 *restrict a, global const float8 *restrict b, global float8 *restrict o, const long n)
+{
+    const long m = n / 8, chunk = (m + get_global_size(0) - 1) / get_global_size(0);
+    const long first = get_global_id(0) * chunk, last = min(first + chunk, m);
+    for (long i = first; i < last; i++) {
+        const float8 u = a[i] * b[i] + 1, low = u < -9 ? (float8)-9 : u, v = low > 9 ? (float8)9 : low;
+        o[i] = (1 - 2 / (fast_exp8(2 * v) + 1)) * fast_exp8(-a[i]);
+    }
+}
 kernel void copy_items(global const float *restrict a, global float *restrict o, const long n)
 {
     for (long i = get_global_id(0); i < n; i += get_global_size(0))
@@ -158,6 +198,10 @@ class Raw:
     def best_add(self) -> Callable[[], None]:
         """o = a + b of 16M floats."""
         return self.best("add", self.buffer(), self.buffer(), self.buffer())
+
+    def best_tanh(self, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> Callable[[], None]:
+        """o = tanh(a*b + 1) * exp(-a) of 16M floats, by the builtins or by short polynomials without special values."""
+        return self.best("tanh", self.buffer(a), self.buffer(b), self.buffer())
 
     def best_peak(self, dtype: str) -> tuple[Callable[[], None], float]:
         """Multiply-adds in registers on all cores, in the best of several widths; and the operations of one call."""
