@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import secrets
 import zlib
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -39,6 +41,23 @@ def pytest_generate_tests(metafunc):
         if name in metafunc.fixturenames:
             devices = found if name == "ctx" else found[:1]
             metafunc.parametrize(name, devices, ids=selection.label, indirect=True)
+
+
+# Of what needs a device, where tests are sampled one in so many runs, drawn anew each time. What graphs do depends
+# little on the device.
+SAMPLES = {"device": 2, "graph": 4}
+
+
+def pytest_collection_modifyitems(config, items):
+    if not oracle.SAMPLED or config.option.markexpr:  # what is marked was chosen
+        return
+    chance, left = random.Random(os.environ[SEED]), set()
+    for name, part in SAMPLES.items():
+        folder = Path(__file__).with_name(name)
+        ours = sorted((item for item in items if folder in item.path.parents), key=lambda item: item.nodeid)
+        left.update(chance.sample(ours, len(ours) * (part - 1) // part))
+    config.hook.pytest_deselected(items=list(left))
+    items[:] = [item for item in items if item not in left]
 
 
 @pytest.hookimpl(wrapper=True)
