@@ -12,17 +12,23 @@ from ..harness import Bench, Skip, case
 EXAMPLES, FEATURES, STEPS, RATE, DECAY = 400, 784, 100, 0.1, 0.01
 
 
-@case("logistic regression, 400 x 784, 100 steps", goal=("NumPy", 0.9, "cpu"))
-def logistic_regression(bench: Bench):
-    """As in Theano's tutorial: gradients of the cross-entropy and a weight decay, and an update of both variables."""
-    x, start = bench.draw(EXAMPLES, FEATURES), bench.draw(FEATURES)
-    y = bench.rng.integers(0, 2, len(x)).astype(np.float32)
+def training(start):
+    """The weights, a shared variable that begins at `start`, and the compiled step that updates them and the bias."""
     features, labels = T.fmatrix(), T.fvector()
     w, b = ca.shared(start, name="w"), ca.shared(np.float32(0), name="b")
     p = 1 / (1 + T.exp(-T.dot(features, w) - b))
     cost = (-labels * T.log(p) - (1 - labels) * T.log(1 - p)).mean() + DECAY * (w**2).sum()
     gw, gb = T.grad(cost, [w, b])
     train = ca.function([features, labels], updates=[(w, w - RATE * gw), (b, b - RATE * gb)])
+    return w, train
+
+
+@case("logistic regression, 400 x 784, 100 steps", goal=("NumPy", 0.9, "cpu"))
+def logistic_regression(bench: Bench):
+    """As in Theano's tutorial: gradients of the cross-entropy and a weight decay, and an update of both variables."""
+    x, start = bench.draw(EXAMPLES, FEATURES), bench.draw(FEATURES)
+    y = bench.rng.integers(0, 2, len(x)).astype(np.float32)
+    w, train = training(start)
     u, v = ca.asarray(x), ca.asarray(y)
 
     def ours():
@@ -64,12 +70,7 @@ def compile_logistic_regression(bench: Bench):
     u, v = ca.asarray(x), ca.asarray(bench.rng.integers(0, 2, len(x)).astype(np.float32))
 
     def ours():
-        features, labels = T.fmatrix(), T.fvector()
-        w, b = ca.shared(start, name="w"), ca.shared(np.float32(0), name="b")
-        p = 1 / (1 + T.exp(-T.dot(features, w) - b))
-        cost = (-labels * T.log(p) - (1 - labels) * T.log(1 - p)).mean() + DECAY * (w**2).sum()
-        gw, gb = T.grad(cost, [w, b])
-        train = ca.function([features, labels], updates=[(w, w - RATE * gw), (b, b - RATE * gb)])
+        w, train = training(start)
         train(u, v)
         return w.get_value(borrow=True, return_internal_type=True)
 

@@ -6,7 +6,7 @@ table says how; an Op without one is applied to the layers one after another (`l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from ..variable import Apply, Variable
 from ..walk import toposort
 from .barriers import Barrier, derivative_of
 from .layered import layered
+from .rules import Rules
 
 WHOLE = (None, None, None)  # the index :
 
@@ -73,18 +74,7 @@ class Batch:
         return tuple(a + 1 for a in found)
 
 
-Rule = Callable[[Batch], Any]
-RULES: dict[Any, Rule] = {}
-
-
-def rule(*targets: Any) -> Callable[[Rule], Rule]:
-    """Declare the rule of Ops, or of classes of them."""
-
-    def declare(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(targets, function))
-        return function
-
-    return declare
+rule = Rules()
 
 
 def batched(outputs: Sequence[Variable], replace: Mapping[Variable, Variable]) -> list[Variable]:
@@ -139,10 +129,9 @@ def repeated(x: Variable, layers: Any) -> Variable:
 def _applied(batch: Batch) -> Sequence[Variable]:
     """The results of a node as stacks."""
     op = batch.op
-    for target in (op, *type(op).__mro__):
-        found = RULES[target](batch) if target in RULES else NotImplemented
-        if found is not NotImplemented:
-            return found if isinstance(found, tuple | list) else (found,)
+    found = rule.apply(op, batch)
+    if found is not None:
+        return found
     made = layered(*batch.operands, of=op, stacked=tuple(batch.stacked), params=tuple(batch.params.items()))
     return made if isinstance(made, tuple | list) else (made,)
 

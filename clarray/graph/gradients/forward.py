@@ -7,7 +7,7 @@ Jacobian vector products", 2017). Nothing here recurses but through composites.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from clarray.core import cumulative, joining, ops
@@ -30,20 +30,10 @@ from ..walk import toposort
 from .absent import Disconnected, Null, NullTypeGradError, cotangent
 from .backward import Gradient, fitted, gradients_of, plant, stretched, walk_back
 from .barriers import Barrier, disconnected_grad, zeros_like
+from .rules import Rules
 
 Tangents = Sequence[Variable | None]  # of operands or of results; None where nothing changes
-Rule = Callable[[Apply, Tangents, Mapping[str, Any]], Any]
-RULES: dict[Any, Rule] = {}
-
-
-def rule(*targets: Any) -> Callable[[Rule], Rule]:
-    """Declare the rule of Ops, or of classes of them."""
-
-    def declare(function: Rule) -> Rule:
-        RULES.update(dict.fromkeys(targets, function))
-        return function
-
-    return declare
+rule = Rules()
 
 
 def push_forward(
@@ -80,12 +70,8 @@ def _like(v: Variable, x: Variable) -> Variable:
 def _moved(node: Apply, moving: Tangents) -> Tangents:
     """The changes of a node's results."""
     params = node.filled(node.holes)
-    for target in (node.op, *type(node.op).__mro__):
-        if target in RULES:
-            found = RULES[target](node, moving, params)
-            if found is not NotImplemented:
-                return found if isinstance(found, tuple | list) else (found,)
-    return _by_walking_back_twice(node, moving, params)
+    found = rule.apply(node.op, node, moving, params)
+    return _by_walking_back_twice(node, moving, params) if found is None else found
 
 
 @rule(Ufunc)

@@ -177,7 +177,7 @@ def _forward(node: Apply, moving: Sequence[Any], params: Mapping[str, Any]) -> A
     """How the results change: as `rop_overrides` says, else as the graph or a gradient of its own does."""
     op: Any = node.op
     if _plain(op.rop_overrides) == DEFAULT:
-        return forward.RULES[Composite](node, moving, params)
+        return forward.rule[Composite](node, moving, params)
     if any(v is not None for v in moving[len(op.inputs) - len(op.shared) :]):
         raise TypeError(f"Rop(): rop_overrides of {op.name}() speak of its inputs, and a shared variable changes")
     count = len(op.inputs) - len(op.shared)
